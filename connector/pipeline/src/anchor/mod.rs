@@ -1,0 +1,1 @@
+//! Anchors: named, immutable, consistent cuts.

@@ -1,0 +1,1 @@
+//! Decimal128 by our own decoding of BID.

@@ -1,0 +1,1 @@
+//! What is registered: key and value schemas, derived from a contract.

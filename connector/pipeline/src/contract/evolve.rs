@@ -1,0 +1,1 @@
+//! Widening a contract by documents that did not fit.

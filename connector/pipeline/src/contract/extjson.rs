@@ -1,0 +1,1 @@
+//! Extended JSON text, canonical and relaxed, written straight from raw BSON.

@@ -1,0 +1,1 @@
+//! A contract from a sample.

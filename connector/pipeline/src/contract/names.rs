@@ -1,0 +1,1 @@
+//! BSON names to Avro names.

@@ -1,0 +1,23 @@
+//! The pure core of Moorline: what is decided, and nothing of how it is done.
+//!
+//! No IO, no clock, no randomness, no tokio. Whatever a decision needs comes in as an argument, and what is to be
+//! done comes out as a value. In reading order:
+//!
+//! * [`error`]: what went wrong, for a person, and what happens next, for a machine.
+//! * [`model`]: cluster times, namespaces, tokens, ids, changes, replies.
+//! * [`source`] and [`sink`]: the traits that the rim implements; their docs are contracts.
+//! * [`contract`]: the Avro schema of a collection, how it is inferred and evolves, and raw BSON to Avro by a plan.
+//! * [`anchor`]: the record of a consistent cut, its id and digest, and the ledger of running totals behind it.
+//! * [`offsets`]: what is persisted beside the data: position, owner, progress.
+//! * [`task`]: one file a phase: frontier, cut, images, snapshot.
+//! * [`partition`]: murmur2, as every JVM producer places keys.
+
+pub mod anchor;
+pub mod contract;
+pub mod error;
+pub mod model;
+pub mod offsets;
+pub mod partition;
+pub mod sink;
+pub mod source;
+pub mod task;

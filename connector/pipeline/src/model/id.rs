@@ -1,0 +1,92 @@
+//! `_id`s as values that can be kept, hashed and sent back to the server, and never ordered by us.
+//!
+//! Invariant I-IMG-4: numbers that the server holds equal (`1`, `1L`, `1.0`, `Decimal128("1")`) have one [`Id::canonical`].
+
+use bson::raw::RawBsonRef;
+use bson::{RawDocument, RawDocumentBuf};
+
+/// An owned `_id`: the one-field document `{"_id": value}` in BSON.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Id(Box<[u8]>);
+
+impl Id {
+    /// Of a value.
+    pub fn new(value: RawBsonRef<'_>) -> Self {
+        let mut doc = RawDocumentBuf::new();
+        doc.append_ref(bson::raw::cstr!("_id"), value);
+        Self(doc.into_bytes().into())
+    }
+    /// Of stored bytes; `None` if they are not a document that has an `_id`.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        RawDocument::from_bytes(bytes).ok()?.get("_id").ok()??;
+        Some(Self(bytes.into()))
+    }
+    /// The bytes of `{"_id": value}`.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+    /// The document `{"_id": value}`.
+    pub fn as_raw(&self) -> &RawDocument {
+        RawDocument::from_bytes(&self.0).expect("an id is made of a document only")
+    }
+    /// The value.
+    pub fn value(&self) -> RawBsonRef<'_> {
+        self.as_raw().get("_id").ok().flatten().expect("an id is made of a document with _id only")
+    }
+}
+
+/// Appends bytes to `out` that are equal for two values exactly when the server's unique index holds them equal
+/// (collations aside): numbers by value whatever their type, everything else by type and bytes.
+pub fn canonical(value: RawBsonRef<'_>, out: &mut Vec<u8>) {
+    match value {
+        RawBsonRef::Int32(n) => canonical_integer(i64::from(n), out),
+        RawBsonRef::Int64(n) => canonical_integer(n, out),
+        RawBsonRef::Double(x) => canonical_double(x, out),
+        RawBsonRef::Decimal128(d) => match crate::contract::decimal::Decimal::from_bytes(d.bytes()).to_number() {
+            Some(crate::contract::decimal::Number::Integer(n)) => canonical_integer(n, out),
+            Some(crate::contract::decimal::Number::Double(x)) => canonical_double(x, out),
+            None => {
+                out.push(b'D');
+                out.extend_from_slice(
+                    crate::contract::decimal::Decimal::from_bytes(d.bytes()).normalised().as_bytes(),
+                );
+            }
+        },
+        RawBsonRef::Document(doc) => {
+            out.push(b'{');
+            for element in doc.iter_elements().flatten() {
+                out.extend_from_slice(element.key().as_str().as_bytes());
+                out.push(0);
+                if let Ok(inner) = element.value() {
+                    canonical(inner, out);
+                }
+            }
+            out.push(b'}');
+        }
+        other => {
+            out.push(other.element_type() as u8);
+            let start = out.len();
+            out.extend_from_slice(&[0; 4]);
+            let id = Id::new(other);
+            out.extend_from_slice(&id.as_bytes()[9..id.as_bytes().len() - 1]);
+            let len = (out.len() - start - 4) as u32;
+            out[start..start + 4].copy_from_slice(&len.to_be_bytes());
+        }
+    }
+}
+
+fn canonical_integer(n: i64, out: &mut Vec<u8>) {
+    out.push(b'I');
+    out.extend_from_slice(&n.to_be_bytes());
+}
+
+fn canonical_double(x: f64, out: &mut Vec<u8>) {
+    // Below 2^63 every whole double is an i64; above it no i64 equals it.
+    if x.fract() == 0.0 && (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&x) {
+        canonical_integer(x as i64, out);
+    } else {
+        out.push(b'F');
+        let bits = if x.is_nan() { f64::NAN.to_bits() } else { x.to_bits() };
+        out.extend_from_slice(&bits.to_be_bytes());
+    }
+}

@@ -1,0 +1,1 @@
+//! What is persisted in the offsets topic beside the data.

@@ -1,0 +1,1 @@
+//! The decisions of a lane, one file a phase.
