@@ -112,3 +112,31 @@ pub trait LaneSink: Send + 'static {
     /// consumes `read_committed` up to it (I-KAFKA-1); a time-out is a failure, never "no position".
     fn read_offsets(&mut self, wanted: &dyn Fn(&[u8]) -> bool) -> Result<BTreeMap<Vec<u8>, Vec<u8>>>;
 }
+
+/// Makes the lanes' sinks.
+pub trait Sink: Send + Sync + 'static {
+    /// One lane's sink.
+    type Lane: LaneSink;
+    /// A lane's producer, initialised (`init_transactions` fences every older one of this id). Blocks.
+    fn lane(&self, transactional_id: &str) -> Result<Self::Lane>;
+}
+
+/// A schema as the registry holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registered {
+    /// The id that stands in records.
+    pub id: u32,
+    /// The subject's version.
+    pub version: u32,
+    /// The schema's text, perhaps written anew by the registry: compare parsed, never as text.
+    pub schema: String,
+}
+
+/// The schema registry.
+pub trait Registry: Send + Sync + 'static {
+    /// The newest version of a subject; `None` where there is none.
+    fn latest(&self, subject: &str) -> impl std::future::Future<Output = Result<Option<Registered>>> + Send;
+    /// The id of a schema under a subject: looked up by content first, registered where it is not there and may be.
+    /// Refused: `MOOR-4003`, `Halt`; not reached: `MOOR-4001`, `Retry`.
+    fn register(&self, subject: &str, schema: &str) -> impl std::future::Future<Output = Result<u32>> + Send;
+}

@@ -13,7 +13,7 @@ impl Id {
     /// Of a value.
     pub fn new(value: RawBsonRef<'_>) -> Self {
         let mut doc = RawDocumentBuf::new();
-        doc.append_ref(bson::raw::cstr!("_id"), value);
+        doc.append(bson::raw::cstr!("_id"), value);
         Self(doc.into_bytes().into())
     }
     /// Of stored bytes; `None` if they are not a document that has an `_id`.

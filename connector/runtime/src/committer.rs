@@ -1,0 +1,155 @@
+//! The committer of a lane, on a thread of its own: one Kafka transaction a batch, with offsets and anchor in it.
+//!
+//! ```text
+//! begin -> produce -> flush (offsets are known) -> progress, anchor, position -> commit -> told to the actor
+//! ```
+//!
+//! Invariants: a transaction is open for produce and commit only (I-KAFKA-2); after a commit that was answered, but
+//! only after trouble, the producer is renewed before the next begin (I-KAFKA-6); after any failure nothing is said to
+//! be durable: the lane reads the offsets topic again.
+
+use std::sync::Arc;
+
+use moorline_pipeline::anchor::{ExportStart, Ledger, PositionFacts};
+use moorline_pipeline::error::Result;
+use moorline_pipeline::model::{Namespace, Uuid};
+use moorline_pipeline::sink::{Committed, ControlRecord, LaneSink};
+use tokio::sync::mpsc;
+use tracing::{debug, info, warn};
+
+use crate::clock::now_ms;
+use crate::contracts::Bound;
+use crate::report::{AnchorNote, Report};
+use crate::work::{Event, Opened, Order, Transaction};
+
+/// The committer's state.
+pub(crate) struct Committer<K> {
+    pub(crate) sink: K,
+    pub(crate) ledger: Ledger,
+    pub(crate) lane: u32,
+    pub(crate) report: Arc<Report>,
+    /// The stream's pipeline, as stored with the position.
+    pub(crate) pipeline: String,
+}
+
+impl<K: LaneSink> Committer<K> {
+    /// Runs until the encoder closes the channel; a failure is told once and ends the thread. Gives the sink back.
+    pub(crate) fn run(mut self, mut orders: mpsc::Receiver<Order>, events: &mpsc::UnboundedSender<Event>) -> K {
+        while let Some(order) = orders.blocking_recv() {
+            let done = match order {
+                Order::Open { namespace, uuid, topic, bound, complete, fresh, answer } => {
+                    // A failure goes to the encoder, which tells it.
+                    let _ = answer.send(self.open(&namespace, uuid, &topic, &bound, complete, fresh));
+                    Ok(())
+                }
+                Order::Commit(transaction) => self.commit(*transaction).map(|event| {
+                    let _ = events.send(event);
+                }),
+            };
+            if let Err(failure) = done {
+                self.sink.abort();
+                let _ = events.send(Event::Failed(failure));
+                break;
+            }
+        }
+        self.sink
+    }
+
+    fn open(
+        &mut self,
+        namespace: &Namespace,
+        uuid: Uuid,
+        topic: &str,
+        bound: &Bound,
+        complete: bool,
+        fresh: bool,
+    ) -> Result<Opened> {
+        let (index, now) = self.sink.topic(topic)?;
+        if let Some(stored) = self.ledger.collection(namespace)
+            && stored.epoch == uuid
+            && !fresh
+        {
+            let opened = Opened {
+                topic: index,
+                partition_count: stored.partition_count,
+                versions: stored.versions_day.clone().map(|day| (day, stored.versions_count)),
+            };
+            self.ledger.bind(namespace, index);
+            return Ok(opened);
+        }
+        // A topic that has been written to keeps its partition count for placement, also for a new export.
+        let before = self.ledger.collection(namespace);
+        let partition_count = before.map_or(now, |stored| stored.partition_count);
+        let versions = before.and_then(|s| s.versions_day.clone().map(|day| (day, s.versions_count)));
+        self.ledger.begin_export(ExportStart {
+            namespace: namespace.clone(),
+            epoch: uuid,
+            topic: topic.to_owned(),
+            topic_index: index,
+            topic_id: self.sink.topic_id(index),
+            partition_count,
+            key_schema_id: bound.key_id,
+            key_schema_digest: bound.key_digest.clone(),
+            contract: Some(bound.hash.clone()),
+            complete,
+        });
+        info!(collection = %namespace, topic, partitions = partition_count, complete, "export begins");
+        Ok(Opened { topic: index, partition_count, versions })
+    }
+
+    fn commit(&mut self, transaction: Transaction) -> Result<Event> {
+        let Transaction { data, quarantine, deltas, close } = transaction;
+        self.sink.begin()?;
+        for batch in &data {
+            self.sink.produce(batch)?;
+        }
+        if !quarantine.is_empty() {
+            self.sink.write(quarantine)?;
+        }
+        let delivered = self.sink.flush()?;
+        self.ledger.apply(&deltas, &delivered);
+        if let Some(kind) = close.owe {
+            self.ledger.owe(kind);
+        }
+        let position = PositionFacts {
+            frontier: close.frontier,
+            resume: close.resume,
+            witness: close.witness,
+            pipeline: self.pipeline.clone(),
+            inexact_until: close.inexact_until,
+            snapshot_done: close.snapshot_done,
+        };
+        let closed = self.ledger.close(close.ticks, position, now_ms());
+        let records: Vec<ControlRecord> = closed.records;
+        self.sink.write(records)?;
+        if self.sink.commit()? == Committed::AfterTrouble {
+            warn!(lane = self.lane, "the commit was answered after trouble: the producer is renewed");
+            self.sink.renew()?;
+        }
+        self.tell(&deltas);
+        let anchor = closed.anchor.map(|anchor| {
+            debug!(lane = self.lane, id = anchor.id, kind = anchor.kind, exact = anchor.exact, "anchor");
+            let cut = anchor.cut;
+            let note = (cut, anchor.exact, anchor.complete);
+            self.report.anchor(AnchorNote {
+                id: anchor.id,
+                lane: self.lane,
+                kind: anchor.kind,
+                cut,
+                exact: anchor.exact,
+                complete: anchor.complete,
+            });
+            note
+        });
+        Ok(Event::Committed { frontier: close.frontier, anchor, snapshot_done: close.snapshot_done })
+    }
+
+    fn tell(&self, deltas: &std::collections::BTreeMap<Namespace, moorline_pipeline::anchor::CollectionDelta>) {
+        Report::add(&self.report.transactions, 1);
+        for delta in deltas.values() {
+            let counts = &delta.counts;
+            Report::add(&self.report.rows, counts.r as u64);
+            Report::add(&self.report.changes, (counts.c + counts.u + counts.d + counts.coalesced) as u64);
+        }
+    }
+}

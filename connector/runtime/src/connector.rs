@@ -1,0 +1,119 @@
+//! A connector: its lanes side by side in one process, from start to end.
+//!
+//! Invariant: the layout depends on the configuration alone; a lane that ends with a failure ends the others.
+
+use std::sync::Arc;
+
+use moorline_pipeline::anchor::Lineage;
+use moorline_pipeline::error::{Failure, Next, Problem, Result};
+use moorline_pipeline::sink::{Registry, Sink};
+use moorline_pipeline::source::Source;
+use moorline_pipeline::task::layout;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use crate::actor::{Ended, Goal};
+use crate::contracts::Contracts;
+use crate::lane::{Lane, Shared};
+use crate::report::Report;
+use crate::settings::{Settings, Until};
+
+/// How a run has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// What `--until` named is committed.
+    Reached,
+    /// It was asked to stop, and has committed what was whole.
+    Stopped,
+}
+
+/// Runs a connector until its goal is committed, `stop` is cancelled, or something fails for good.
+pub async fn run<S: Source, K: Sink, R: Registry>(
+    source: Arc<S>,
+    sink: Arc<K>,
+    registry: R,
+    settings: Settings,
+    until: Option<Until>,
+    stop: CancellationToken,
+    report: Arc<Report>,
+) -> Result<Outcome> {
+    let identity = source.identity().await?;
+    let layout = layout::split(&settings.selection, settings.tasks_max);
+    let run_id = uuid::Uuid::new_v4().to_string();
+    let key_id = registry
+        .register(&format!("{}-key", settings.anchor_topic), moorline_pipeline::anchor::KEY_SCHEMA)
+        .await?;
+    let value_id = registry
+        .register(&format!("{}-value", settings.anchor_topic), moorline_pipeline::anchor::SCHEMA)
+        .await?;
+    let contracts = Contracts::new(
+        registry,
+        settings.contract.clone(),
+        settings.prefix.clone(),
+        settings.delimiter.clone(),
+        settings.metadata_prefix.clone(),
+    );
+    let lineage = Lineage {
+        version: settings.version.clone(),
+        config: settings.config_hash.clone(),
+        source: identity.source.clone(),
+        server: identity.version.clone(),
+        worker: settings.worker.clone(),
+        run_id: None,
+    };
+    info!(connector = settings.connector, source = identity.source, server = identity.version,
+        history = identity.history, lanes = layout.lanes.len(), layout = layout.id, "connector starts");
+    let shared = Arc::new(Shared {
+        source,
+        sink,
+        contracts: Arc::new(contracts),
+        settings: Arc::new(settings),
+        report,
+        goal: Goal { until, start: identity.now },
+        run_id,
+        lineage,
+        layout: layout.id.clone(),
+        lanes: layout.lanes.len() as u32,
+        anchor_key_schema_id: key_id,
+        anchor_schema_id: value_id,
+        snapshotted: std::sync::Mutex::default(),
+    });
+    // A failure of one lane stops the others, but not whoever gave us `stop`.
+    let stop = stop.child_token();
+    let mut lanes: JoinSet<Result<Ended>> = JoinSet::new();
+    for part in layout.lanes {
+        lanes.spawn(Lane::new(Arc::clone(&shared), part, stop.clone()).run());
+    }
+    let mut outcome = Ok(Outcome::Reached);
+    while let Some(ended) = lanes.join_next().await {
+        match ended {
+            Ok(Ok(Ended::Reached)) => {}
+            Ok(Ok(Ended::Stopped)) => {
+                if outcome.is_ok() {
+                    outcome = Ok(Outcome::Stopped);
+                }
+            }
+            Ok(Err(failure)) => {
+                if outcome.is_ok() {
+                    outcome = Err(failure);
+                }
+                stop.cancel();
+            }
+            Err(panic) => {
+                outcome = Err(Failure::new(
+                    Next::Halt,
+                    Problem::new(
+                        "MOOR-7002",
+                        "a lane has panicked: an invariant of Moorline is broken",
+                        "runtime",
+                        panic.to_string(),
+                        "report this with the log; a restart goes on at the last committed position",
+                    ),
+                ));
+                stop.cancel();
+            }
+        }
+    }
+    outcome
+}

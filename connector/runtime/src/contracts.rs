@@ -1,0 +1,214 @@
+//! Where a collection's contract comes from, and how it evolves: file, registry, sample, in this order of trust.
+//!
+//! Invariants: nothing is encoded with a schema that the registry has not given an id; what is registered is derived
+//! from the contract, never the other way round, but where the file is gone; a key's kind never changes.
+
+use std::fs;
+use std::path::PathBuf;
+
+use moorline_pipeline::contract::model::{Contract, Drift, Output, Unknown};
+use moorline_pipeline::contract::{derive, evolve, file, infer, merge, names};
+use moorline_pipeline::error::{Failure, Next, Problem, Result};
+use moorline_pipeline::model::Namespace;
+use moorline_pipeline::sink::Registry;
+use tracing::{info, warn};
+
+use crate::settings::{ContractMode, ContractSettings};
+
+/// A contract with what the registry knows of it.
+#[derive(Clone, Debug)]
+pub struct Bound {
+    /// The contract in force.
+    pub contract: Contract,
+    /// Names and metadata of its output.
+    pub output: Output,
+    /// What drift does.
+    pub on_drift: Drift,
+    /// What unknown fields do.
+    pub unknown: Unknown,
+    /// Registry id of the key schema.
+    pub key_id: u32,
+    /// Registry id of the value schema.
+    pub value_id: u32,
+    /// Digest of the key schema.
+    pub key_digest: String,
+    /// Digest of the value schema.
+    pub value_digest: String,
+    /// SHA-256 of the contract file's text, hex.
+    pub hash: String,
+}
+
+/// Contracts of one connector.
+#[derive(Debug)]
+pub struct Contracts<R> {
+    registry: R,
+    settings: ContractSettings,
+    prefix: String,
+    delimiter: String,
+    metadata_prefix: String,
+}
+
+impl<R: Registry> Contracts<R> {
+    /// With the registry and the settings of a connector.
+    pub fn new(registry: R, settings: ContractSettings, prefix: String, delimiter: String, metadata_prefix: String) -> Self {
+        Self { registry, settings, prefix, delimiter, metadata_prefix }
+    }
+
+    /// The registry.
+    pub fn registry(&self) -> &R {
+        &self.registry
+    }
+
+    /// The contract of a collection, bound to the registry: from the file and what is registered, else inferred from
+    /// `documents`; `None` where there is neither a file, nor a registered schema, nor a document.
+    pub async fn prepare(&self, namespace: &Namespace, documents: &[&bson::RawDocument]) -> Result<Option<Bound>> {
+        let written = self.read_file(namespace)?;
+        let (on_drift, unknown) = self.policies(namespace, written.as_ref());
+        let output = self.output(namespace, on_drift, unknown);
+        let registered = match (&written, self.settings.mode) {
+            (Some(_), ContractMode::Pinned) => None,
+            (None, ContractMode::Pinned) => return Err(no_file(namespace, &self.path(namespace))),
+            _ => self.registered(namespace, &output).await?,
+        };
+        let fresh = written.is_none();
+        let contract = match (written, registered) {
+            (Some(written), Some(registered)) => merge::merge(written, registered),
+            (Some(contract), None) | (None, Some(contract)) => contract,
+            (None, None) => match infer::infer(namespace, documents.iter().copied(), &self.settings.limits) {
+                Some(inferred) => {
+                    info!(collection = %namespace, documents = documents.len(), fields = inferred.contract.fields.len(),
+                        undecided = inferred.undecided.len(), "contract inferred");
+                    inferred.contract
+                }
+                None => return Ok(None),
+            },
+        };
+        if fresh {
+            self.write_file(namespace, &contract)?;
+        }
+        self.bind(contract, output, on_drift, unknown).await.map(Some)
+    }
+
+    /// Widens a contract by documents that did not fit, one version; `None` where nothing can be widened.
+    pub async fn evolve(&self, bound: &Bound, documents: &[&bson::RawDocument]) -> Result<Option<Bound>> {
+        let evolution = evolve::evolve(&bound.contract, documents.iter().copied(), &self.settings.limits);
+        for refused in &evolution.refused {
+            warn!(collection = %bound.contract.namespace, rule = refused.rule, path = refused.path,
+                expected = refused.expected, found = refused.found, "the contract was not widened");
+        }
+        let Some(contract) = evolution.contract else { return Ok(None) };
+        let added = evolution.added.iter().map(|c| c.path.as_str()).collect::<Vec<_>>().join(", ");
+        let widened = self.bind(contract, bound.output.clone(), bound.on_drift, bound.unknown).await?;
+        info!(collection = %bound.contract.namespace, schema_id = widened.value_id, fields = added, "contract widened");
+        Ok(Some(widened))
+    }
+
+    /// Versions that `evolve` may add to a contract in a day.
+    pub fn version_budget(&self) -> u32 {
+        self.settings.limits.version_budget
+    }
+
+    async fn bind(&self, contract: Contract, output: Output, on_drift: Drift, unknown: Unknown) -> Result<Bound> {
+        let key = derive::key_schema(&contract, &output);
+        let value = derive::value_schema(&contract, &output);
+        let key_id = self.registry.register(&format!("{}-key", output.topic), &key).await?;
+        let value_id = self.registry.register(&format!("{}-value", output.topic), &value).await?;
+        Ok(Bound {
+            hash: file::contract_hash(&file::write(&contract)),
+            key_digest: derive::schema_digest(&key),
+            value_digest: derive::schema_digest(&value),
+            contract,
+            output,
+            on_drift,
+            unknown,
+            key_id,
+            value_id,
+        })
+    }
+
+    async fn registered(&self, namespace: &Namespace, output: &Output) -> Result<Option<Contract>> {
+        let Some(value) = self.registry.latest(&format!("{}-value", output.topic)).await? else { return Ok(None) };
+        let Some(key) = self.registry.latest(&format!("{}-key", output.topic)).await? else { return Ok(None) };
+        match merge::from_registered(&value.schema, &key.schema, namespace, output) {
+            Ok(contract) => Ok(Some(contract)),
+            Err(problem) => Err(Failure::halt(Problem::new(
+                "MOOR-4006",
+                format!("the schema registered for {} is not one of ours", output.topic),
+                format!("subject {}-value version {} (id {})", output.topic, value.version, value.id),
+                problem.to_string(),
+                "take another topic.prefix, or delete the subject if nothing reads it",
+            ))),
+        }
+    }
+
+    fn policies(&self, namespace: &Namespace, contract: Option<&Contract>) -> (Drift, Unknown) {
+        let by_key = self.settings.on_drift_of.get(namespace.as_str()).copied();
+        let on_drift = by_key.or(contract.and_then(|c| c.on_drift)).unwrap_or(self.settings.on_drift);
+        let unknown = contract.and_then(|c| c.unknown).unwrap_or(self.settings.unknown);
+        (on_drift, unknown)
+    }
+
+    fn output(&self, namespace: &Namespace, on_drift: Drift, unknown: Unknown) -> Output {
+        Output {
+            topic: names::topic(&self.prefix, &self.delimiter, namespace),
+            metadata_prefix: self.metadata_prefix.clone(),
+            spill: matches!(on_drift, Drift::Evolve | Drift::Spill) || unknown == Unknown::Spill,
+        }
+    }
+
+    fn path(&self, namespace: &Namespace) -> PathBuf {
+        self.settings.path.join(file::file_name(namespace))
+    }
+
+    fn read_file(&self, namespace: &Namespace) -> Result<Option<Contract>> {
+        let path = self.path(namespace);
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(file_failure(&path, &error)),
+        };
+        file::parse(&text, namespace).map(Some).map_err(|problems| {
+            let first = &problems[0];
+            Failure::halt(Problem::new(
+                first.code,
+                first.what.clone(),
+                format!("{}:{}", path.display(), first.line),
+                format!("{} problem(s) in this contract; nothing can be encoded by it", problems.len()),
+                &first.fix,
+            ))
+        })
+    }
+
+    fn write_file(&self, namespace: &Namespace, contract: &Contract) -> Result<()> {
+        let path = self.path(namespace);
+        // Written beside and renamed, so that a crash leaves no half contract behind.
+        let beside = path.with_extension("avsc.new");
+        fs::create_dir_all(&self.settings.path)
+            .and_then(|()| fs::write(&beside, file::write(contract)))
+            .and_then(|()| fs::rename(&beside, &path))
+            .map_err(|error| file_failure(&path, &error))
+    }
+}
+
+fn file_failure(path: &std::path::Path, error: &std::io::Error) -> Failure {
+    Failure::new(
+        Next::Halt,
+        Problem::new(
+            "MOOR-4007",
+            "a contract file can't be read or written",
+            path.display().to_string(),
+            error.to_string(),
+            "set contract.path to a folder that this user may write",
+        ),
+    )
+}
+
+fn no_file(namespace: &Namespace, path: &std::path::Path) -> Failure {
+    Failure::halt(Problem::new(
+        "MOOR-4005",
+        format!("{namespace} has no contract"),
+        path.display().to_string(),
+        "contract.mode=pinned takes nothing but the files",
+        format!("moorline contract infer -c FILE --collection {namespace}\nor contract.mode=infer"),
+    ))
+}

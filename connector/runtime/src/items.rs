@@ -1,0 +1,114 @@
+//! One record to be made, as plain references into the replies: what the encoder walks over, once or (when a contract
+//! is widened on the way) twice.
+
+use bson::RawDocument;
+use bson::raw::RawBsonRef;
+use moorline_pipeline::contract::plan::Meta;
+use moorline_pipeline::error::{Failure, Problem, Result};
+use moorline_pipeline::model::{Namespace, Op, Uuid};
+use moorline_pipeline::task::images::{Treatment, key_of};
+
+use crate::work::{EventBatch, RowBatch};
+
+/// A record to be made.
+pub(crate) struct Item<'a> {
+    pub(crate) namespace: &'a Namespace,
+    pub(crate) uuid: Option<Uuid>,
+    pub(crate) id: RawBsonRef<'a>,
+    /// The document; `None` for a delete.
+    pub(crate) document: Option<&'a RawDocument>,
+    /// The old key of a replaced document whose `_id` was written anew (`1` as `1.0`), where it differs.
+    pub(crate) old_id: Option<RawBsonRef<'a>>,
+    pub(crate) meta: Meta,
+    /// Updates folded into this record.
+    pub(crate) folded: u32,
+}
+
+fn meta(op: u8, ts_ms: i64, time: u64, seq: i32, image: u64) -> Meta {
+    Meta { op, deleted: op == b'd', ts_ms, cluster_time: time as i64, seq, image_time: image as i64, snapshot: op == b'r' }
+}
+
+/// The rows of a chunk. A row stands after all changes before X: its place within pred(X) is the last.
+pub(crate) fn of_rows(batch: &RowBatch) -> Result<Vec<Item<'_>>> {
+    let time = batch.at.as_u64();
+    let rows = batch.rows.iter().map(|row| {
+        let document = RawDocument::from_bytes(row).map_err(|e| broken(&batch.namespace, &e.to_string()))?;
+        let id = document.get("_id").ok().flatten().ok_or_else(|| broken(&batch.namespace, "a row has no _id"))?;
+        Ok(Item {
+            namespace: &batch.namespace,
+            uuid: Some(batch.uuid),
+            id,
+            document: Some(document),
+            old_id: None,
+            meta: meta(b'r', batch.read_ms, time, i32::MAX, time),
+            folded: 0,
+        })
+    });
+    rows.collect()
+}
+
+/// The events of a batch that give a record, in stream order.
+pub(crate) fn of_events(batch: &EventBatch) -> Result<Vec<Item<'_>>> {
+    let mut items = Vec::with_capacity(batch.events.len());
+    for (event, treatment) in batch.events.iter().zip(&batch.treatments) {
+        let change = &event.change;
+        let (Some(namespace), Some(id)) = (&change.namespace, change.id()) else { continue };
+        let time = change.time.as_u64();
+        let mut item = Item {
+            namespace,
+            uuid: change.uuid,
+            id,
+            document: None,
+            old_id: None,
+            meta: meta(b'd', change.wall_ms, time, event.seq, time),
+            folded: 0,
+        };
+        match treatment {
+            Treatment::Other | Treatment::Overtaken => continue,
+            // Counted with the collection; what it says stands in the later record of its key.
+            Treatment::Folded => item.folded = 1,
+            Treatment::Image => {
+                let key = key_of(event).ok_or_else(|| broken(namespace, "an event has no key"))?;
+                // No image: a drop hides it; the batch says so, and no record goes out.
+                let Some(image) = batch.images.get(&key) else { continue };
+                let op = if image.document.is_some() { b'u' } else { b'd' };
+                item.meta = meta(op, change.wall_ms, time, event.seq, image.at.as_u64());
+                if let Some(bytes) = &image.document {
+                    let document = RawDocument::from_bytes(bytes).map_err(|e| broken(namespace, &e.to_string()))?;
+                    item.document = Some(document);
+                }
+            }
+            Treatment::Own if change.op == Op::Delete => {}
+            Treatment::Own => {
+                let op = if change.op == Op::Insert { b'c' } else { b'u' };
+                item.meta = meta(op, change.wall_ms, time, event.seq, time);
+                match change.full_document() {
+                    Some(document) => item.document = Some(document),
+                    // `updateLookup` found the document gone: its delete comes later in the stream.
+                    None if change.op == Op::Update => item.folded = 1,
+                    None => return Err(broken(namespace, "an insert or replace has no fullDocument")),
+                }
+                if change.op == Op::Replace
+                    && let Some(document) = item.document
+                    && let Ok(Some(new_id)) = document.get("_id")
+                    && new_id != id
+                {
+                    item.old_id = Some(id);
+                    item.id = new_id;
+                }
+            }
+        }
+        items.push(item);
+    }
+    Ok(items)
+}
+
+fn broken(namespace: &Namespace, what: &str) -> Failure {
+    Failure::halt(Problem::new(
+        "MOOR-5001",
+        "the source sent something that can't be understood",
+        format!("collection {namespace}"),
+        what.to_owned(),
+        "report this with the server's version; nothing was skipped: the connector stopped at this change",
+    ))
+}

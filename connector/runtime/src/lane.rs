@@ -1,0 +1,257 @@
+//! The life of a lane: fence, read, own, start; run; and after a failure the same again from what is durable.
+//!
+//! ```text
+//! init_transactions -> read offsets -> owner record -> identity, history -> stream -> collections -> run
+//!        ^                                                                                            │
+//!        └── wait, read owner: still ours? ── renew <── Retry, Reconnect, NewTime, Rebuild ───────────┤
+//!                                        └── another run's: leave (MOOR-7003)      Leave, Halt ──> end
+//! ```
+//!
+//! Invariants: of two runs of one name the newer one stays (I-KAFKA-3); a transaction that the coordinator timed out
+//! does not stop the rightful owner; nothing in memory outlives a failure.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use moorline_pipeline::anchor::{Ledger, Lineage};
+use moorline_pipeline::error::{Failure, Next, Problem, Result};
+use moorline_pipeline::offsets::{Owner, Scope, Stored, owner};
+use moorline_pipeline::sink::{ControlRecord, ControlTopic, LaneSink, Registry, Sink};
+use moorline_pipeline::source::Source;
+use moorline_pipeline::task::layout::LanePart;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::actor::{Ended, Goal};
+use crate::clock::now_ms;
+use crate::committer::Committer;
+use crate::contracts::Contracts;
+use crate::encoder::Encoder;
+use crate::report::Report;
+use crate::settings::Settings;
+use crate::start;
+use crate::work::Event;
+
+/// Jobs and orders that wait between the stages; each holds at most a batch's budget of bytes.
+const STAGE_SLOTS: usize = 2;
+/// Failures in a row, before the lane has ever run, after which a start is given up.
+const START_TRIES: u32 = 3;
+/// Longest wait between two tries.
+const BACKOFF_MAX: Duration = Duration::from_secs(30);
+
+/// What the lanes of a connector share.
+pub(crate) struct Shared<S, K, R> {
+    pub(crate) source: Arc<S>,
+    pub(crate) sink: Arc<K>,
+    pub(crate) contracts: Arc<Contracts<R>>,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) report: Arc<Report>,
+    pub(crate) goal: Goal,
+    pub(crate) run_id: String,
+    pub(crate) lineage: Lineage,
+    pub(crate) layout: String,
+    pub(crate) lanes: u32,
+    pub(crate) anchor_key_schema_id: u32,
+    pub(crate) anchor_schema_id: u32,
+    /// Lanes whose snapshots of this run have begun: `snapshot.mode=always` means once a start, not once a rebuild.
+    pub(crate) snapshotted: std::sync::Mutex<std::collections::HashSet<u32>>,
+}
+
+/// One lane.
+pub(crate) struct Lane<S, K: Sink, R> {
+    shared: Arc<Shared<S, K, R>>,
+    part: LanePart,
+    scope: Scope,
+    stop: CancellationToken,
+    sink: Option<K::Lane>,
+    /// Our start number, once the owner record is written.
+    start: Option<u64>,
+    /// Whether the lane has run since this process began.
+    has_run: bool,
+}
+
+impl<S: Source, K: Sink, R: Registry> Lane<S, K, R> {
+    pub(crate) fn new(shared: Arc<Shared<S, K, R>>, part: LanePart, stop: CancellationToken) -> Self {
+        let scope = if shared.lanes == 1 { Scope::All } else { Scope::of_patterns(&part.patterns) };
+        Self { shared, part, scope, stop, sink: None, start: None, has_run: false }
+    }
+
+    /// Runs until the goal is reached, it is stopped, or something fails for good.
+    pub(crate) async fn run(mut self) -> Result<Ended> {
+        let mut tries = 0;
+        loop {
+            let failure = match self.attempt().await {
+                Ok(ended) => return Ok(ended),
+                Err(failure) => failure,
+            };
+            if std::mem::take(&mut self.has_run) {
+                tries = 0;
+            }
+            tries += 1;
+            let given_up = self.start.is_none() && tries >= START_TRIES;
+            if matches!(failure.next, Next::Halt | Next::Leave) || given_up {
+                return Err(failure);
+            }
+            if self.stop.is_cancelled() {
+                return Ok(Ended::Stopped);
+            }
+            Report::add(&self.shared.report.rebuilt, 1);
+            let wait = Duration::from_secs(1 << (tries - 1).min(5)).min(BACKOFF_MAX);
+            warn!(lane = self.part.lane, code = failure.problem.code, wait_ms = wait.as_millis() as u64,
+                "{}: {}; the lane is rebuilt from its committed position", failure.problem.what, failure.problem.why);
+            tokio::select! {
+                () = self.stop.cancelled() => return Ok(Ended::Stopped),
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+    }
+
+    async fn attempt(&mut self) -> Result<Ended> {
+        let (sink, stored) = self.own().await?;
+        let started = start::start(&self.shared, &self.part, &self.scope, &stored).await;
+        let started = match started {
+            Ok(started) => started,
+            Err(failure) => {
+                self.sink = Some(sink);
+                return Err(failure);
+            }
+        };
+        let (jobs, jobs_in) = mpsc::channel(STAGE_SLOTS);
+        let (orders, orders_in) = mpsc::channel(STAGE_SLOTS);
+        let (tell, events) = mpsc::unbounded_channel::<Event>();
+        let encoder = Encoder::new(
+            Arc::clone(&self.shared.contracts),
+            Arc::clone(&self.shared.settings),
+            Arc::clone(&self.shared.report),
+            tokio::runtime::Handle::current(),
+            orders,
+        );
+        let committer = Committer {
+            sink,
+            ledger: Ledger::restore(started.facts, stored.position.as_ref(), stored.progress),
+            lane: self.part.lane,
+            report: Arc::clone(&self.shared.report),
+            pipeline: started.pipeline,
+        };
+        let told = tell.clone();
+        let encoding = thread(&format!("encode-{}", self.part.lane), move || encoder.run(jobs_in, &told))?;
+        let committing = thread(&format!("commit-{}", self.part.lane), move || committer.run(orders_in, &tell))?;
+        self.has_run = true;
+        let mut actor = started.actor.build(jobs, events, self.stop.clone());
+        let opened = actor.open(started.open).await;
+        let ended = match opened {
+            Ok(()) => actor.run().await,
+            Err(failure) => Err(failure),
+        };
+        // Closing the channel lets both stages finish what is whole, one after the other.
+        let mut events = actor.leave();
+        let joined = tokio::task::spawn_blocking(move || (encoding.join(), committing.join())).await;
+        if let Ok((_, Ok(sink))) = joined {
+            self.sink = Some(sink);
+        }
+        let ended = ended?;
+        while let Some(event) = events.recv().await {
+            if let Event::Failed(failure) = event {
+                return Err(failure);
+            }
+        }
+        Ok(ended)
+    }
+
+    /// Fences every older producer of this lane, reads what is durable and makes sure that the lane is ours.
+    async fn own(&mut self) -> Result<(K::Lane, Stored)> {
+        let mut sink = match self.sink.take() {
+            None => {
+                let (factory, id) = (Arc::clone(&self.shared.sink), self.transactional_id());
+                blocking(move || factory.lane(&id)).await?
+            }
+            Some(mut sink) => {
+                // A newer run's record must be seen before we fence anybody.
+                let stored;
+                (sink, stored) = self.read(sink).await?;
+                if let Err(failure) = self.still_ours(stored.owner.as_ref()) {
+                    return Err(failure);
+                }
+                let renewed = blocking(move || sink.renew().map(|()| sink)).await?;
+                renewed
+            }
+        };
+        let stored;
+        (sink, stored) = self.read(sink).await?;
+        if self.start.is_some() {
+            self.still_ours(stored.owner.as_ref())?;
+            return Ok((sink, stored));
+        }
+        let number = stored.owner.as_ref().map_or(0, |o| o.start) + 1;
+        let record = Owner { run_id: self.shared.run_id.clone(), start: number, generation: None, since_ms: now_ms() };
+        let control = ControlRecord {
+            topic: ControlTopic::Offsets,
+            key: self.scope.owner_key(&self.shared.settings.connector, &self.shared.settings.prefix),
+            value: Some(record.to_value()),
+            headers: None,
+        };
+        sink = blocking(move || {
+            sink.begin()?;
+            sink.write(vec![control])?;
+            sink.flush()?;
+            sink.commit()?;
+            Ok(sink)
+        })
+        .await?;
+        self.start = Some(number);
+        info!(lane = self.part.lane, start = number, run = self.shared.run_id, "the lane is ours");
+        Ok((sink, stored))
+    }
+
+    fn still_ours(&self, found: Option<&Owner>) -> Result<()> {
+        match owner::decide(&self.shared.run_id, self.start, found) {
+            owner::Verdict::Ours => Ok(()),
+            owner::Verdict::TakenOver { run_id, start } => Err(Failure::new(
+                Next::Leave,
+                Problem::new(
+                    "MOOR-7003",
+                    format!("another producer took over transactional id {}", self.transactional_id()),
+                    format!("lane {}, start {}; now {start}", self.part.lane, self.start.unwrap_or_default()),
+                    format!("a second `moorline run` uses the same name and group.id (its run is {run_id})"),
+                    "nothing, if that was meant: this run has left. Otherwise give the second one another name",
+                ),
+            )),
+        }
+    }
+
+    async fn read(&self, mut sink: K::Lane) -> Result<(K::Lane, Stored)> {
+        let (connector, prefix) = (self.shared.settings.connector.clone(), self.shared.settings.prefix.clone());
+        let scope = self.scope.clone();
+        blocking(move || {
+            let read = sink.read_offsets(&|key| scope.owns(&connector, &prefix, key))?;
+            let stored = Stored::parse(&scope, &connector, &prefix, &read).map_err(Failure::halt)?;
+            Ok((sink, stored))
+        })
+        .await
+    }
+
+    fn transactional_id(&self) -> String {
+        format!("{}-{}-{}", self.shared.settings.group, self.shared.settings.connector, self.part.lane)
+    }
+}
+
+fn thread<T: Send + 'static>(name: &str, run: impl FnOnce() -> T + Send + 'static) -> Result<std::thread::JoinHandle<T>> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(run).map_err(|error| {
+        Failure::new(
+            Next::Retry,
+            Problem::new("MOOR-7004", "a thread can't be started", name, error.to_string(), "raise the limit of threads"),
+        )
+    })
+}
+
+/// Runs a blocking call of the sink beside the runtime.
+pub(crate) async fn blocking<T: Send + 'static>(call: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    match tokio::task::spawn_blocking(call).await {
+        Ok(result) => result,
+        Err(panic) => Err(Failure::new(
+            Next::Rebuild,
+            Problem::new("MOOR-7002", "a call of the sink has panicked", "sink", panic.to_string(), "report this with the log"),
+        )),
+    }
+}

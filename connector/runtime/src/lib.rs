@@ -1,0 +1,33 @@
+//! The one place where decisions of the pipeline meet IO: lanes, their actors and threads, and what happens on failure.
+//!
+//! ```text
+//! stream ──> actor (one task a lane: the only loop that decides) ──> encoder (thread) ──> committer (thread)
+//!   ^          │  look-ups, chunks: IO of the source                 contracts, registry      one transaction a batch
+//!   └──────────┴──────────────── events: committed, failed <──────────────────────────────────────┘
+//! ```
+//!
+//! Invariants: data flows one way; the two edges back are the position at start and the bounded queues. A batch carries
+//! its own position. After any failure of encoder, committer or stream the lane is rebuilt from the offsets topic:
+//! nothing in memory outlives a failure.
+
+mod actor;
+mod clock;
+mod committer;
+pub mod connector;
+pub mod contracts;
+mod encoder;
+mod forecast;
+mod gate;
+mod items;
+mod lane;
+mod opening;
+mod quarantine;
+pub mod report;
+mod seed;
+pub mod settings;
+mod start;
+mod work;
+
+pub use connector::{Outcome, run};
+pub use report::Report;
+pub use settings::{Settings, Until};

@@ -1,0 +1,99 @@
+//! All that an actor begins with, and its first and last acts: collections opened, channels closed.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use moorline_pipeline::error::Result;
+use moorline_pipeline::model::{ClusterTime, Namespace, Token, Uuid};
+use moorline_pipeline::source::Source;
+use moorline_pipeline::task::cut::TickClock;
+use moorline_pipeline::task::frontier::Frontier;
+use moorline_pipeline::task::images::Overtaken;
+use moorline_pipeline::task::snapshot::Snapshot;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::actor::{Actor, Committed, Goal};
+use crate::report::Report;
+use crate::settings::{Settings, Until};
+use crate::work::{Event, Job, OpenJob};
+
+/// An actor without its channels.
+pub(crate) struct Seed<S: Source> {
+    pub(crate) source: Arc<S>,
+    pub(crate) stream: S::Stream,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) report: Arc<Report>,
+    pub(crate) frontier: Frontier,
+    pub(crate) ticks: TickClock,
+    pub(crate) owe: Option<&'static str>,
+    pub(crate) snapshot: Snapshot,
+    pub(crate) snapshotting: Arc<HashSet<Namespace>>,
+    pub(crate) epochs: BTreeMap<Namespace, Uuid>,
+    pub(crate) history_window: Duration,
+    pub(crate) inexact_until: Option<ClusterTime>,
+    pub(crate) last: Option<(Token, ClusterTime)>,
+    pub(crate) witness: Option<Token>,
+    pub(crate) fresh: bool,
+    pub(crate) goal: Goal,
+    pub(crate) ends_with_snapshot: bool,
+}
+
+impl<S: Source> Seed<S> {
+    /// The actor, with the channels of this attempt.
+    pub(crate) fn build(
+        self,
+        jobs: mpsc::Sender<Job>,
+        events: mpsc::UnboundedReceiver<Event>,
+        stop: CancellationToken,
+    ) -> Actor<S> {
+        let mut goal = self.goal;
+        if self.ends_with_snapshot && goal.until.is_none() {
+            goal.until = Some(Until::Snapshot);
+        }
+        Actor {
+            handed: ClusterTime::default(),
+            committed: Committed { snapshot_done: false, ..Committed::default() },
+            source: self.source,
+            stream: self.stream,
+            settings: self.settings,
+            report: self.report,
+            frontier: self.frontier,
+            ticks: self.ticks,
+            overtaken: Overtaken::default(),
+            snapshot: self.snapshot,
+            snapshotting: self.snapshotting,
+            epochs: self.epochs,
+            history_window: self.history_window,
+            inexact_until: self.inexact_until,
+            last: self.last,
+            witness: self.witness,
+            owe: self.owe,
+            fresh: self.fresh,
+            jobs,
+            events,
+            goal,
+            stop,
+        }
+    }
+}
+
+impl<S: Source> Actor<S> {
+    /// Opens the collections that are known at start and, at a fresh start, commits the first position.
+    pub(crate) async fn open(&mut self, open: Vec<OpenJob>) -> Result<()> {
+        for job in open {
+            self.hand(Job::Open(job)).await?;
+        }
+        if self.fresh {
+            let x = self.frontier.x();
+            self.close(x, None).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends the actor: the stages see their channel closed, what they still say can be read.
+    pub(crate) fn leave(self) -> mpsc::UnboundedReceiver<Event> {
+        self.events
+    }
+}

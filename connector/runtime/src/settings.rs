@@ -1,0 +1,150 @@
+//! What a connector's runtime needs to know: plain values, made from the configuration by the binary's wiring.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use moorline_pipeline::contract::model::{Drift, Limits, Unknown};
+use moorline_pipeline::model::ClusterTime;
+use moorline_pipeline::source::{Images, Selection};
+use moorline_pipeline::task::cut::Budget;
+
+/// When a run ends by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// Everything up to the cluster time at start, with unfinished first snapshots.
+    Now,
+    /// All first snapshots complete and one exact anchor.
+    Snapshot,
+    /// An anchor whose cut lies after the cluster time at start.
+    Anchor,
+    /// A cluster time.
+    Time(ClusterTime),
+}
+
+/// `snapshot.mode`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SnapshotMode {
+    /// Once for each collection that has no export yet.
+    Initial,
+    /// As initial, then stop.
+    InitialOnly,
+    /// Never.
+    NoData,
+    /// At each start.
+    Always,
+}
+
+/// `snapshot.oplog.guard`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OplogGuard {
+    /// Warn where the forecast is longer than half the oplog's window.
+    Warn,
+    /// Refuse to start.
+    Refuse,
+}
+
+/// `record.oversize.handling`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Oversize {
+    /// Stop at the change.
+    Halt,
+    /// To quarantine, without its value.
+    Quarantine,
+}
+
+/// `contract.mode`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ContractMode {
+    /// Inferred where there is none.
+    Infer,
+    /// Only what stands in the files.
+    Pinned,
+}
+
+/// Snapshot settings.
+#[derive(Clone, Debug)]
+pub struct SnapshotSettings {
+    /// When.
+    pub mode: SnapshotMode,
+    /// Chunks read at once.
+    pub threads: usize,
+    /// Rows of a chunk.
+    pub chunk_rows: u32,
+    /// Bytes of a chunk.
+    pub chunk_bytes: usize,
+    /// Longest time that the gate stays closed while the stream has something to say.
+    pub gate_max: Duration,
+    /// What a forecast past the oplog's window does.
+    pub oplog_guard: OplogGuard,
+}
+
+/// Contract settings.
+#[derive(Clone, Debug)]
+pub struct ContractSettings {
+    /// Inferred or pinned.
+    pub mode: ContractMode,
+    /// Folder of the contract files.
+    pub path: PathBuf,
+    /// What drift does.
+    pub on_drift: Drift,
+    /// The same for one collection, by `db.coll`.
+    pub on_drift_of: BTreeMap<String, Drift>,
+    /// What unknown fields do where drift is not `evolve`.
+    pub unknown: Unknown,
+    /// Documents, bytes and time of a sample.
+    pub sample: (u32, u64, Duration),
+    /// Limits of inference and evolution.
+    pub limits: Limits,
+}
+
+/// Everything that a run needs beside the source, the sink and the registry.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `name`.
+    pub connector: String,
+    /// `group.id`.
+    pub group: String,
+    /// `topic.prefix`.
+    pub prefix: String,
+    /// `topic.delimiter`.
+    pub delimiter: String,
+    /// What is captured.
+    pub selection: Selection,
+    /// Most lanes.
+    pub tasks_max: u32,
+    /// `capture.start.op.time`; `None` for the present.
+    pub start_time: Option<ClusterTime>,
+    /// How updates come.
+    pub images: Images,
+    /// Longest wait of the server for an event.
+    pub max_await: Duration,
+    /// Events and bytes of a batch.
+    pub batch: Budget,
+    /// Bytes of events read ahead.
+    pub queue_bytes: usize,
+    /// Snapshot.
+    pub snapshot: SnapshotSettings,
+    /// Contracts.
+    pub contract: ContractSettings,
+    /// Seconds between ticks.
+    pub anchor_interval: u32,
+    /// Every so many anchors is a full one.
+    pub anchor_full_every: u32,
+    /// Whether records are digested.
+    pub anchor_digest: bool,
+    /// `<prefix>.anchors`, for the schema subjects.
+    pub anchor_topic: String,
+    /// Prefix of the metadata fields.
+    pub metadata_prefix: String,
+    /// Most bytes of a record's key and value together.
+    pub max_record_bytes: usize,
+    /// What a larger one does.
+    pub oversize: Oversize,
+    /// SHA-256 of the effective configuration without secrets.
+    pub config_hash: String,
+    /// Who writes.
+    pub worker: String,
+    /// Moorline's version.
+    pub version: String,
+}

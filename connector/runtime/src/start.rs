@@ -1,0 +1,263 @@
+//! From what is stored to a lane that can run: history, stream, collections, contracts, snapshot plan.
+//!
+//! Invariants: a position of another history is refused, never resumed (I-HIST-1); a token that the server no longer
+//! knows is a gap, never silence; the stream is open before any collection is listed or sampled, so that whatever
+//! comes to be after the listing is in the stream.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use moorline_pipeline::anchor::LaneFacts;
+use moorline_pipeline::error::{Failure, Problem, Result};
+use moorline_pipeline::model::{ClusterTime, Namespace, Reply, Uuid};
+use moorline_pipeline::offsets::{Position, Scope, Stored};
+use moorline_pipeline::sink::{Registry, Sink};
+use moorline_pipeline::source::{
+    ChangeStream as _, CollectionInfo, Identity, Probe, Source, StartFrom, StreamSpec,
+};
+use moorline_pipeline::task::cut::TickClock;
+use moorline_pipeline::task::frontier::Frontier;
+use moorline_pipeline::task::layout::LanePart;
+use moorline_pipeline::task::snapshot::Snapshot;
+use tracing::{info, warn};
+
+use crate::clock::now_ms;
+use crate::forecast;
+use crate::lane::Shared;
+use crate::report::Report;
+use crate::seed::Seed;
+use crate::settings::SnapshotMode;
+use crate::work::OpenJob;
+
+/// Ranges of a snapshot for each thread: enough that a slow one does not hold the others up at the end.
+const RANGES_A_THREAD: u32 = 4;
+
+/// A lane that is ready to run.
+pub(crate) struct Started<S: Source> {
+    pub(crate) facts: LaneFacts,
+    pub(crate) pipeline: String,
+    pub(crate) actor: Seed<S>,
+    pub(crate) open: Vec<OpenJob>,
+}
+
+/// Starts a lane from what is stored.
+pub(crate) async fn start<S: Source, K: Sink, R: Registry>(
+    shared: &Shared<S, K, R>,
+    part: &LanePart,
+    scope: &Scope,
+    stored: &Stored,
+) -> Result<Started<S>> {
+    let settings = &shared.settings;
+    let identity = shared.source.identity().await?;
+    if let Some(position) = &stored.position {
+        same_history(position, &identity)?;
+        still_known(shared, position, part.lane).await?;
+    }
+    let spec = StreamSpec {
+        selection: part.selection.clone(),
+        images: settings.images,
+        batch_size: settings.batch.events.clamp(1, 100_000) as u32,
+        max_await: settings.max_await,
+    };
+    let resume = stored.position.as_ref().and_then(|p| p.resume.clone());
+    let from = match (resume, settings.start_time) {
+        (Some(token), _) => StartFrom::Token(token),
+        (None, Some(time)) => StartFrom::Time(time),
+        (None, None) => StartFrom::Now,
+    };
+    let mut stream = shared.source.open(&spec, &from).await?;
+    let opening = stream.next().await?;
+    let parsed = Reply::parse(opening.raw.clone(), true).map_err(|error| not_understood(&error.to_string()))?;
+    let x = stored.position.as_ref().map_or_else(ClusterTime::default, |p| p.frontier);
+    let mut frontier = Frontier::new(x, !identity.sharded);
+    let begins = parsed.frontier;
+    let opening_token = parsed.changes.is_empty().then(|| (parsed.token.clone(), parsed.frontier));
+    frontier.accept(parsed).map_err(|broken| not_understood(broken.0))?;
+    let last_tick = stored.position.as_ref().and_then(|p| p.last_tick);
+    let ticks = TickClock::new(settings.anchor_interval, last_tick, begins);
+
+    let listed = shared.source.collections(&part.selection).await?;
+    let plan = plan(shared, &listed, stored, part.lane).await?;
+    forecast::check(shared, &plan.to_read, part.lane).await?;
+    let pipeline = stream.pipeline().to_owned();
+    let facts = LaneFacts {
+        connector: settings.connector.clone(),
+        lane: part.lane,
+        lanes: shared.lanes,
+        layout: shared.layout.clone(),
+        prefix: settings.prefix.clone(),
+        scope: scope.clone(),
+        patterns: part.patterns.clone(),
+        history: identity.history.clone(),
+        source_uuids: listed.iter().map(|c| (c.namespace.clone(), c.uuid)).collect(),
+        lineage: shared.lineage.clone(),
+        digest_on: settings.anchor_digest,
+        full_every: settings.anchor_full_every,
+        interval_s: settings.anchor_interval,
+        anchor_schema_id: shared.anchor_schema_id,
+        anchor_key_schema_id: shared.anchor_key_schema_id,
+    };
+    let fresh = stored.position.is_none();
+    info!(lane = part.lane, from = if fresh { "the present" } else { "its committed position" }, frontier = %begins,
+        collections = listed.len(), snapshots = plan.to_read.len(), "lane starts");
+    let snapshotting: HashSet<Namespace> = plan.to_read.iter().map(|c| c.namespace.clone()).collect();
+    let last = match (&stored.position, opening_token) {
+        (Some(position), _) => position.resume.clone().and_then(|t| t.time().ok().map(|time| (t, time))),
+        // A fresh start: the opening token is saved as "nothing delivered".
+        (None, token) => token,
+    };
+    let actor = Seed {
+        source: Arc::clone(&shared.source),
+        stream,
+        settings: Arc::clone(settings),
+        report: Arc::clone(&shared.report),
+        frontier,
+        ticks,
+        owe: (!plan.snapshot.is_done() && plan.begins).then_some("snapshot-begin"),
+        snapshot: plan.snapshot,
+        snapshotting: Arc::new(snapshotting),
+        epochs: listed.iter().map(|c| (c.namespace.clone(), c.uuid)).collect::<BTreeMap<Namespace, Uuid>>(),
+        history_window: identity.history_window.max(Duration::from_secs(2)),
+        inexact_until: stored.position.as_ref().and_then(|p| p.inexact_until),
+        last,
+        witness: stored.position.as_ref().and_then(|p| p.witness.clone()),
+        fresh,
+        goal: shared.goal,
+        ends_with_snapshot: settings.snapshot.mode == SnapshotMode::InitialOnly,
+    };
+    Ok(Started { facts, pipeline, actor, open: plan.open })
+}
+
+/// What a lane does with the collections that exist at its start.
+struct CollectionPlan {
+    snapshot: Snapshot,
+    to_read: Vec<CollectionInfo>,
+    open: Vec<OpenJob>,
+    /// Whether any snapshot begins anew.
+    begins: bool,
+}
+
+async fn plan<S: Source, K: Sink, R: Registry>(
+    shared: &Shared<S, K, R>,
+    listed: &[CollectionInfo],
+    stored: &Stored,
+    lane: u32,
+) -> Result<CollectionPlan> {
+    let settings = &shared.settings;
+    let mut plan = CollectionPlan { snapshot: Snapshot::default(), to_read: Vec::new(), open: Vec::new(), begins: false };
+    let always = settings.snapshot.mode == SnapshotMode::Always && !shared.snapshotted.lock().expect("no holder panics").contains(&lane);
+    let known: Option<BTreeSet<&Namespace>> = stored.position.as_ref().map(|p| p.source_uuids.keys().collect());
+    for info in listed {
+        let progress = stored.progress.iter().find(|p| p.namespace == info.namespace && p.epoch == info.uuid);
+        // Made after the stored position: the stream brings it from its first document on.
+        let in_stream = progress.is_none() && known.as_ref().is_some_and(|k| !k.contains(&info.namespace));
+        let complete = progress.is_some_and(|p| p.export_complete) && !always;
+        let read = settings.snapshot.mode != SnapshotMode::NoData && !complete && !in_stream;
+        if read {
+            match progress.and_then(|p| p.snapshot.clone()).filter(|_| !always) {
+                Some(done) => plan.snapshot.resume(info.namespace.clone(), info.uuid, done, info.documents),
+                None => {
+                    let small = info.documents <= u64::from(settings.snapshot.chunk_rows);
+                    let ranges = if small { 1 } else { settings.snapshot.threads as u32 * RANGES_A_THREAD };
+                    let bounds = if ranges > 1 { shared.source.split(&info.namespace, ranges).await? } else { vec![] };
+                    plan.snapshot.begin(info.namespace.clone(), info.uuid, bounds, info.documents);
+                    plan.begins = true;
+                }
+            }
+            Report::add(&shared.report.rows_estimated, info.documents.saturating_sub(progress.and_then(|p| p.snapshot.as_ref()).map_or(0, |s| s.rows)));
+            plan.to_read.push(info.clone());
+        }
+        if in_stream {
+            continue;
+        }
+        let sample = if progress.is_some() { vec![] } else { sample(shared, &info.namespace).await? };
+        let documents: Vec<&bson::RawDocument> = sample.iter().map(|d| &**d).collect();
+        if let Some(bound) = shared.contracts.prepare(&info.namespace, &documents).await? {
+            plan.open.push(OpenJob {
+                namespace: info.namespace.clone(),
+                uuid: info.uuid,
+                bound,
+                // With no_data no range of a snapshot is ever in: the export is exact, and never complete.
+                complete: false,
+                fresh: always,
+            });
+        }
+    }
+    shared.snapshotted.lock().expect("no holder panics").insert(lane);
+    Ok(plan)
+}
+
+async fn sample<S: Source, K: Sink, R: Registry>(
+    shared: &Shared<S, K, R>,
+    namespace: &Namespace,
+) -> Result<Vec<bson::RawDocumentBuf>> {
+    let (size, bytes, limit) = shared.settings.contract.sample;
+    shared.source.sample(namespace, size, bytes, limit).await
+}
+
+fn same_history(position: &Position, identity: &Identity) -> Result<()> {
+    let weak = |h: &str| h.starts_with("weak:");
+    if position.history == identity.history || weak(&position.history) != weak(&identity.history) {
+        return Ok(());
+    }
+    Err(Failure::halt(Problem::new(
+        "MOOR-2014",
+        "the stored position belongs to another cluster",
+        format!("stored history {}, this cluster {} ({})", position.history, identity.history, identity.source),
+        "tokens of one history mean nothing in another: resuming would skip or invent changes",
+        "point mongodb.connection.string at the cluster it was made with, or take another name and topic.prefix",
+    )))
+}
+
+/// Both tokens lie in the cluster's past, and the server still knows the last real event.
+async fn still_known<S: Source, K: Sink, R: Registry>(
+    shared: &Shared<S, K, R>,
+    position: &Position,
+    lane: u32,
+) -> Result<()> {
+    let now = shared.source.identity().await?.now;
+    let times = [&position.resume, &position.witness].into_iter().flatten().filter_map(|t| t.time().ok());
+    for time in times {
+        if time > now {
+            return Err(gap(lane, position, &format!("the stored token's time {time} lies after the cluster's {now}")));
+        }
+    }
+    let Some(witness) = &position.witness else { return Ok(()) };
+    match shared.source.probe(&position.pipeline, witness).await? {
+        Probe::Known => Ok(()),
+        Probe::Lost(words) => {
+            let log = shared.source.log_window().await?;
+            let age = witness.time().unwrap_or_default();
+            if let Some(log) = log
+                && age < log.first
+                && position.resume.as_ref().and_then(|t| t.time().ok()).is_some_and(|t| t >= log.first)
+            {
+                warn!(lane, witness = %age, oplog_from = %log.first,
+                    "the last real event is older than the oplog: the history is taken on the cluster id alone");
+                return Ok(());
+            }
+            Err(gap(lane, position, &words))
+        }
+    }
+}
+
+fn gap(lane: u32, position: &Position, words: &str) -> Failure {
+    Failure::halt(Problem::new(
+        "MOOR-2003",
+        "the resume token is no longer in the oplog, or stands in another history",
+        format!("lane {lane}, last position {} ({} ms ago)", position.frontier, now_ms() - position.frontier.wall_ms()),
+        words.to_owned(),
+        "gap.policy=stop ends here: changes since that position can't be had\nreset the offsets (another name and topic.prefix) and take a new snapshot; a larger oplog keeps more",
+    ))
+}
+
+fn not_understood(words: &str) -> Failure {
+    Failure::halt(Problem::new(
+        "MOOR-5001",
+        "the source sent something that can't be understood",
+        "the change stream's opening reply",
+        words.to_owned(),
+        "report this with the server's version",
+    ))
+}
