@@ -130,13 +130,17 @@ mod tests {
                 let mut events = Vec::new();
                 for _ in 0..dice.below(5) {
                     if dice.below(2) == 0 {
-                        (t, i) = if dice.below(3) == 0 { (t + dice.below(6) as u32, 1) } else { (t, i + 1) };
+                        (t, i) = if dice.below(3) == 0 { (t + 1 + dice.below(6) as u32, 1) } else { (t, i + 1) };
                     }
                     let last = events.last().copied().unwrap_or((0, 0));
                     events.push((t, i).max(last));
                 }
                 let token = events.last().copied().unwrap_or((t, i));
                 (t, i) = token;
+                if events.is_empty() {
+                    // An empty reply proves "at or before": the source sends nothing more at that time.
+                    i += 1;
+                }
                 frontier.accept(reply(false, &events, token)).unwrap();
                 while let Some(cut) = next(&frontier, &clock, budget) {
                     assert!(cut.at <= frontier.x() && cut.at >= handed);
