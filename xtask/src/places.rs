@@ -1,0 +1,48 @@
+//! Where things lie: the workspace, the download cache, the state of running stacks.
+//!
+//! Invariant: the cache lies outside the build folder, so that `cargo clean` costs no download, and
+//! the state of stacks is the one folder that `down` must leave empty.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+/// The root of the checkout this binary was built from.
+pub(crate) fn workspace() -> PathBuf {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+    manifest.parent().unwrap_or(manifest).to_path_buf()
+}
+
+/// Downloads, shared by all checkouts of a user.
+pub(crate) fn cache() -> Result<PathBuf> {
+    if let Some(path) = variable("MOORLINE_CACHE") {
+        return absolute(path);
+    }
+    if let Some(path) = variable("XDG_CACHE_HOME") {
+        return absolute(path.join("moorline"));
+    }
+    let home = variable("HOME").context("neither MOORLINE_CACHE nor HOME is set")?;
+    absolute(home.join(".cache").join("moorline"))
+}
+
+/// One folder for each stack that is up.
+pub(crate) fn state() -> Result<PathBuf> {
+    match variable("MOORLINE_STATE") {
+        Some(path) => absolute(path),
+        None => Ok(workspace().join(".moorline").join("stacks")),
+    }
+}
+
+/// The pinned versions and settings of the servers.
+pub(crate) fn recipes() -> PathBuf {
+    workspace().join("deploy").join("stack")
+}
+
+fn variable(name: &str) -> Option<PathBuf> {
+    env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+fn absolute(path: PathBuf) -> Result<PathBuf> {
+    std::path::absolute(&path).with_context(|| format!("making {} absolute", path.display()))
+}
