@@ -3,10 +3,12 @@
 //! Invariants: what a command starts it stops, by process id, whatever happens in between; every wait
 //! has a limit; standard output carries results only, progress goes to standard error.
 
+mod check;
 mod fetch;
 mod interrupt;
 mod places;
 mod stack;
+mod suite;
 
 use std::process::ExitCode;
 
@@ -25,12 +27,24 @@ enum Command {
     /// Start, stop and disturb the real servers that tests and demos run against.
     #[command(subcommand)]
     Stack(stack::Command),
+    /// The gate that needs no servers: format, lints, arrows between crates, licences, files.
+    Check,
+    /// Everything: the gate, unit tests, tests and fault scenarios against real servers, the quick start.
+    Test(suite::Test),
+    /// The tour of the README, on real servers.
+    Quickstart(suite::Quickstart),
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = interrupt::listen().and_then(|()| match arguments.command {
         Command::Stack(command) => stack::execute(command),
+        Command::Check => check::check().map(|tally| {
+            println!("{} passed, {} failed", tally.passed, tally.failed);
+            if tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }),
+        Command::Test(test) => suite::test(&test),
+        Command::Quickstart(options) => suite::quickstart(&options),
     });
     match outcome {
         Ok(code) => code,

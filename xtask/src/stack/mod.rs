@@ -29,6 +29,7 @@ use clap::{Subcommand, ValueEnum};
 use crate::fetch;
 
 pub(crate) use down::down;
+pub(crate) use ready::tail;
 pub(crate) use record::Record;
 pub(crate) use run::command as run_command;
 pub(crate) use up::{Options, up};

@@ -1,0 +1,65 @@
+//! `cargo xtask check`: the gate that needs no servers.
+//!
+//! Invariants: all steps run, so that one run shows everything that is wrong; a step only reads, but
+//! for cargo's own build folder.
+
+mod arrows;
+mod files;
+mod generated;
+mod licences;
+mod metadata;
+
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+
+use crate::suite::Tally;
+use crate::{interrupt, places};
+
+type Step = (&'static str, fn() -> Result<()>);
+
+/// Cheap ones first: they are what is wrong most often.
+const STEPS: &[Step] = &[
+    ("format", || cargo(&["fmt", "--all", "--", "--check", "-l"])),
+    ("files", files::check),
+    ("arrows", arrows::check),
+    ("licences", licences::check),
+    ("clippy", || cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"])),
+    ("generated", generated::check),
+];
+
+/// Runs all steps and counts them.
+pub(crate) fn check() -> Result<Tally> {
+    let mut tally = Tally::default();
+    for (name, step) in STEPS {
+        interrupt::check()?;
+        let started = Instant::now();
+        let outcome = step();
+        let seconds = started.elapsed().as_secs_f32();
+        match outcome {
+            Ok(()) => {
+                tally.passed += 1;
+                println!("ok      {name:<10} {seconds:>6.1} s");
+            }
+            Err(error) => {
+                tally.failed += 1;
+                println!("FAILED  {name:<10} {seconds:>6.1} s\n{error:#}");
+            }
+        }
+    }
+    Ok(tally)
+}
+
+/// Runs cargo with its output where ours goes.
+fn cargo(arguments: &[&str]) -> Result<()> {
+    let status = Command::new(places::cargo())
+        .args(arguments)
+        .current_dir(places::workspace())
+        .status()
+        .context("starting cargo")?;
+    if !status.success() {
+        bail!("`cargo {}` failed", arguments.join(" "));
+    }
+    Ok(())
+}
