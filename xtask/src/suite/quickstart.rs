@@ -2,7 +2,7 @@
 //!
 //! Invariant: without `--keep` nothing is left running, however the tour ends.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Result, bail};
@@ -48,7 +48,7 @@ pub(super) fn play(options: &Quickstart) -> Result<()> {
     outcome.and(taken_down)
 }
 
-fn tour(options: &Quickstart, record: &Record, python: &PathBuf, binary: &PathBuf) -> Result<()> {
+fn tour(options: &Quickstart, record: &Record, python: &Path, binary: &Path) -> Result<()> {
     let mut command = Command::new(python);
     command
         .arg("tests/quickstart.py")

@@ -52,7 +52,8 @@ fn run(
     let environment = environment(record, binary)?;
     if asked(Part::Integration) {
         timed("integration", total, || {
-            let tally = phase::cargo_test(&["--workspace"], &["--ignored"], &environment, INTEGRATION_LIMIT)?;
+            let tally =
+                phase::cargo_test(&["--workspace", "--tests"], &["--ignored"], &environment, INTEGRATION_LIMIT)?;
             something_ran(tally)
         })?;
     }
