@@ -1,0 +1,173 @@
+//! A chunk of a collection: rows of one `_id` range in index order, all read at one cluster time.
+//!
+//! Invariants (I-SNAP-2): the server alone orders `_id`s; bounds are `min` and `max` on the index, never `$gt`/`$lt`,
+//! which lose rows of other types. A reply is cut at 16 MB, so the range has ended only when the server says that the
+//! cursor is exhausted *and* no row beyond the limit came. An open upper bound loses `_id: MaxKey`, which is asked for
+//! by itself. A read of a dropped collection is empty without an error, so the UUID is looked at afterwards.
+
+use bson::raw::{RawBsonRef, cstr};
+use bson::{RawDocument, RawDocumentBuf, rawdoc};
+use bytes::Bytes;
+use moorline_pipeline::error::Result;
+use moorline_pipeline::model::{ClusterTime, Id, Namespace, Uuid};
+use moorline_pipeline::source::{Chunk, ChunkRequest};
+
+use crate::client::{CommandError, Connection};
+use crate::collections;
+use crate::error::{self, Call};
+use crate::reply::ReplyBuffer;
+
+/// Reads a chunk.
+pub(crate) async fn read_chunk(connection: &Connection, request: &ChunkRequest) -> Result<Chunk> {
+    match rows(connection, request).await {
+        Ok(mut chunk) => {
+            chunk.same_epoch = is_epoch(connection, &request.namespace, &request.uuid).await?;
+            Ok(chunk)
+        }
+        // A drop under the read may come as an error of many kinds: the UUID says whether it was one.
+        Err(e) => {
+            let failure = e.into_failure(connection);
+            if failure.next == moorline_pipeline::error::Next::NewTime
+                && !is_epoch(connection, &request.namespace, &request.uuid).await?
+            {
+                return Ok(Chunk { rows: Vec::new(), next: None, bytes: 0, same_epoch: false });
+            }
+            Err(failure)
+        }
+    }
+}
+
+/// Whether the collection of this name is now the one with this UUID.
+pub(crate) async fn is_epoch(connection: &Connection, namespace: &Namespace, uuid: &Uuid) -> Result<bool> {
+    Ok(collections::uuid(connection, namespace).await?.as_ref() == Some(uuid))
+}
+
+/// Why a read failed.
+pub(crate) enum ReadError {
+    Command(CommandError),
+    Malformed(&'static str),
+}
+
+impl From<CommandError> for ReadError {
+    fn from(e: CommandError) -> Self {
+        Self::Command(e)
+    }
+}
+
+impl ReadError {
+    pub(crate) fn into_failure(self, connection: &Connection) -> moorline_pipeline::error::Failure {
+        match self {
+            Self::Command(e) => connection.failure(&e, Call::Snapshot),
+            Self::Malformed(what) => error::malformed(&connection.place, what),
+        }
+    }
+}
+
+async fn rows(connection: &Connection, request: &ChunkRequest) -> Result<Chunk, ReadError> {
+    let limit = request.limit.max(1) as usize;
+    let is_max = |id: &Id| matches!(id.value(), RawBsonRef::MaxKey);
+    // From MaxKey on there is nothing that a range could hold, and the server refuses such bounds.
+    let (mut rows, exhausted) = if request.lo.as_ref().is_some_and(is_max) {
+        (Vec::new(), true)
+    } else {
+        read_range(connection, request, limit).await?
+    };
+    let mut next = None;
+    if rows.len() > limit || !exhausted {
+        // The row beyond the limit, or the last one of a read that was stopped early, begins the next chunk.
+        rows.truncate(limit + 1);
+        let first_of_next = rows.pop().ok_or(ReadError::Malformed("a cursor without rows was left open"))?;
+        next = Some(id_of(&first_of_next)?);
+    } else if request.hi.is_none() {
+        let has_max = match rows.last() {
+            Some(last) => is_max(&id_of(last)?),
+            None => false,
+        };
+        if !has_max {
+            rows.append(&mut read_max_key(connection, request).await?);
+        }
+    }
+    let bytes = rows.iter().map(Bytes::len).sum();
+    Ok(Chunk { rows, next, bytes, same_epoch: true })
+}
+
+/// Rows of the range, one more than `limit` where there are more, and whether the server's cursor ended.
+async fn read_range(
+    connection: &Connection,
+    request: &ChunkRequest,
+    limit: usize,
+) -> Result<(Vec<Bytes>, bool), ReadError> {
+    let most = i64::try_from(limit).unwrap_or(i64::MAX - 1).saturating_add(1);
+    let mut command = rawdoc! { "find": request.namespace.coll(), "hint": { "_id": 1_i32 } };
+    if let Some(lo) = &request.lo {
+        command.append(cstr!("min"), lo.as_raw());
+    }
+    if let Some(hi) = &request.hi {
+        command.append(cstr!("max"), hi.as_raw());
+    }
+    command.append(cstr!("limit"), most);
+    command.append(cstr!("batchSize"), most);
+    let command = finished(command, request);
+    let (max_bytes, mut bytes, mut count) = (request.max_bytes, 0, 0);
+    let enough = move |reply: &ReplyBuffer| {
+        bytes += reply.len();
+        count += reply.count();
+        count > limit || (bytes >= max_bytes && count >= 2)
+    };
+    let replies = read(connection, request, command, enough).await?;
+    let exhausted = replies.last().is_some_and(ReplyBuffer::is_last);
+    Ok((documents(&replies)?, exhausted))
+}
+
+/// The document with `_id: MaxKey`, if there is one.
+async fn read_max_key(connection: &Connection, request: &ChunkRequest) -> Result<Vec<Bytes>, ReadError> {
+    let mut filter = RawDocumentBuf::new();
+    filter.append(cstr!("_id"), bson::RawBson::MaxKey);
+    let command = rawdoc! { "find": request.namespace.coll(), "filter": filter, "limit": 1_i64 };
+    let replies = read(connection, request, finished(command, request), |_| false).await?;
+    documents(&replies)
+}
+
+fn finished(mut command: RawDocumentBuf, request: &ChunkRequest) -> RawDocumentBuf {
+    command.append(cstr!("maxTimeMS"), i64::try_from(request.max_time.as_millis()).unwrap_or(i64::MAX).max(1));
+    command.append(cstr!("readConcern"), snapshot_at(Some(request.at)));
+    command
+}
+
+async fn read(
+    connection: &Connection,
+    request: &ChunkRequest,
+    command: RawDocumentBuf,
+    enough: impl FnMut(&ReplyBuffer) -> bool + Send + 'static,
+) -> Result<Vec<ReplyBuffer>, ReadError> {
+    let limit = request.max_time + connection.command_timeout;
+    Ok(connection.replies(request.namespace.db(), command, connection.preference(), limit, enough).await?)
+}
+
+/// Read concern `snapshot`, at a time or at the server's newest.
+pub(crate) fn snapshot_at(at: Option<ClusterTime>) -> RawDocumentBuf {
+    let mut concern = rawdoc! { "level": "snapshot" };
+    if let Some(at) = at {
+        concern.append(cstr!("atClusterTime"), bson::Timestamp::from(at));
+    }
+    concern
+}
+
+/// All documents of some replies.
+pub(crate) fn documents(replies: &[ReplyBuffer]) -> Result<Vec<Bytes>, ReadError> {
+    let mut all = Vec::with_capacity(replies.iter().map(ReplyBuffer::count).sum());
+    for reply in replies {
+        for document in reply.documents() {
+            all.push(document.map_err(ReadError::Malformed)?);
+        }
+    }
+    Ok(all)
+}
+
+fn id_of(row: &Bytes) -> Result<Id, ReadError> {
+    let document = RawDocument::from_bytes(row).map_err(|_| ReadError::Malformed("a row is not a document"))?;
+    match document.get("_id") {
+        Ok(Some(id)) => Ok(Id::new(id)),
+        _ => Err(ReadError::Malformed("a row has no _id")),
+    }
+}

@@ -1,0 +1,119 @@
+//! Documents by `_id`, all as they stood at one cluster time.
+//!
+//! Invariants: one time for all commands of a look-up, the caller's or the one that the server chose for the first.
+//! A collection that was dropped or renamed reads as empty without an error, so the result counts only where the UUID
+//! is the epoch's before *and* after.
+
+use bson::raw::cstr;
+use bson::{RawArrayBuf, RawDocumentBuf, rawdoc};
+use moorline_pipeline::error::{Next, Result};
+use moorline_pipeline::model::{ClusterTime, Id, Namespace, Uuid};
+use moorline_pipeline::source::LookUp;
+
+use crate::chunk::{ReadError, documents, is_epoch, snapshot_at};
+use crate::client::Connection;
+use crate::reply::ReplyBuffer;
+
+/// Most `_id`s of one command.
+const MOST_IDS: usize = 5000;
+/// Most bytes of `_id`s of one command; the server takes 16 MB, and an array adds its own keys.
+const MOST_BYTES: usize = 8 << 20;
+
+/// Reads documents.
+pub(crate) async fn look_up(
+    connection: &Connection,
+    namespace: &Namespace,
+    uuid: &Uuid,
+    ids: &[Id],
+    at: Option<ClusterTime>,
+) -> Result<LookUp> {
+    let other_epoch = || LookUp { documents: Vec::new(), at: at.unwrap_or_default(), same_epoch: false };
+    if !is_epoch(connection, namespace, uuid).await? {
+        return Ok(other_epoch());
+    }
+    let read = read_all(connection, namespace, ids, at).await;
+    match read {
+        Ok(mut found) => {
+            found.same_epoch = is_epoch(connection, namespace, uuid).await?;
+            Ok(found)
+        }
+        Err(e) => {
+            let failure = e.into_failure(connection);
+            if failure.next == Next::NewTime && !is_epoch(connection, namespace, uuid).await? {
+                return Ok(other_epoch());
+            }
+            Err(failure)
+        }
+    }
+}
+
+async fn read_all(
+    connection: &Connection,
+    namespace: &Namespace,
+    ids: &[Id],
+    at: Option<ClusterTime>,
+) -> Result<LookUp, ReadError> {
+    // The server's own choice of time is asked of the primary: a member that lags would choose one long gone.
+    let preference = at.and_then(|_| connection.preference());
+    let limit = connection.command_timeout;
+    let (mut time, mut found) = (at, Vec::new());
+    for command_ids in groups(ids) {
+        let command = command(namespace.coll(), command_ids, time, limit);
+        let replies: Vec<ReplyBuffer> =
+            connection.replies(namespace.db(), command, preference.clone(), limit * 2, |_| false).await?;
+        time = match (time, replies.first().and_then(ReplyBuffer::at_cluster_time)) {
+            (None, None) => return Err(ReadError::Malformed("a snapshot read without atClusterTime")),
+            (None, chosen) => chosen,
+            (asked, _) => asked,
+        };
+        found.append(&mut documents(&replies)?);
+    }
+    Ok(LookUp { documents: found, at: time.unwrap_or_default(), same_epoch: true })
+}
+
+fn command(coll: &str, ids: &[Id], at: Option<ClusterTime>, limit: std::time::Duration) -> RawDocumentBuf {
+    let mut list = RawArrayBuf::new();
+    for id in ids {
+        list.push(id.value());
+    }
+    let mut filter = RawDocumentBuf::new();
+    filter.append(cstr!("_id"), rawdoc! { "$in": list });
+    let most = i64::try_from(ids.len()).unwrap_or(i64::MAX);
+    let mut command = rawdoc! { "find": coll, "filter": filter, "batchSize": most.max(1) };
+    command.append(cstr!("maxTimeMS"), i64::try_from(limit.as_millis()).unwrap_or(i64::MAX).max(1));
+    command.append(cstr!("readConcern"), snapshot_at(at));
+    command
+}
+
+/// Runs of ids that fit into one command. No ids still give one empty run where a time is to be chosen.
+fn groups(ids: &[Id]) -> Vec<&[Id]> {
+    let (mut groups, mut start, mut bytes) = (Vec::new(), 0, 0);
+    for (place, id) in ids.iter().enumerate() {
+        let len = id.as_bytes().len() + 8;
+        if place > start && (place - start >= MOST_IDS || bytes + len > MOST_BYTES) {
+            groups.push(&ids[start..place]);
+            (start, bytes) = (place, 0);
+        }
+        bytes += len;
+    }
+    groups.push(&ids[start..]);
+    groups
+}
+
+#[cfg(test)]
+mod tests {
+    use bson::raw::RawBsonRef;
+
+    use super::*;
+
+    #[test]
+    fn runs_are_bounded_by_number_and_bytes() {
+        let sizes = |ids: &[Id]| groups(ids).iter().map(|g| g.len()).collect::<Vec<_>>();
+        let small: Vec<Id> = (0..12_000).map(|n| Id::new(RawBsonRef::Int32(n))).collect();
+        assert_eq!(sizes(&small), [5000, 5000, 2000]);
+        let text = "x".repeat(3 << 20);
+        let large: Vec<Id> = (0..5).map(|_| Id::new(RawBsonRef::String(&text))).collect();
+        assert_eq!(sizes(&large), [2, 2, 1]);
+        assert_eq!(sizes(&[]), [0]);
+    }
+}
