@@ -12,19 +12,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bson::{Bson, Document, RawDocumentBuf, doc};
+use bson::{Bson, RawDocumentBuf, doc};
 use futures_util::StreamExt;
 use mongodb::raw_batch_cursor::RawBatchCursor;
 use moorline_pipeline::error::{Failure, Result};
-use moorline_pipeline::source::{ChangeStream, Images, RawReply, StartFrom, StreamSpec};
+use moorline_pipeline::source::{ChangeStream, RawReply, StartFrom, StreamSpec};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::client::{CommandError, Connection};
 use crate::error::{self, Call};
+use crate::plan::Plan;
 use crate::reply::ReplyBuffer;
-use crate::selection::{self, Level};
 
 /// How much of the read-ahead one permit stands for.
 const PERMIT_BYTES: usize = 1024;
@@ -42,81 +42,6 @@ pub struct MongoStream {
     pipeline: String,
     comment: String,
     _stop: DropGuard,
-}
-
-/// Where and with which stages a stream is opened: what is stored beside a position, and read back to probe it.
-pub(crate) struct Plan {
-    pub(crate) level: Level,
-    pub(crate) stages: Vec<Document>,
-}
-
-impl Plan {
-    pub(crate) fn of(spec: &StreamSpec) -> Self {
-        let level = selection::level(&spec.selection);
-        let mut options = doc! { "showExpandedEvents": true };
-        if level == Level::Cluster {
-            options.insert("allChangesForCluster", true);
-        }
-        match spec.images {
-            Images::Boundary => {}
-            Images::Post => drop(options.insert("fullDocument", "whenAvailable")),
-            Images::Lookup => drop(options.insert("fullDocument", "updateLookup")),
-        }
-        let mut stages = vec![doc! { "$changeStream": options }];
-        stages.extend(selection::events(&spec.selection).map(|condition| doc! { "$match": condition }));
-        // By exclusion, so that the token and whatever a newer server adds stay as they are.
-        stages.push(doc! { "$project": { "updateDescription": 0_i32, "fullDocumentBeforeChange": 0_i32 } });
-        Self { level, stages }
-    }
-
-    pub(crate) fn database(&self) -> &str {
-        match &self.level {
-            Level::Database(name) => name,
-            Level::Cluster => "admin",
-        }
-    }
-
-    /// As canonical Extended JSON: `{"database": ..., "pipeline": [...]}`, `admin` for the whole cluster.
-    pub(crate) fn to_text(&self) -> String {
-        let text = doc! { "database": self.database(), "pipeline": self.stages.clone() };
-        Bson::from(text).into_canonical_extjson().to_string()
-    }
-
-    /// The plan of a stored text.
-    pub(crate) fn from_text(text: &str) -> Option<Self> {
-        let json: serde_json::Value = serde_json::from_str(text).ok()?;
-        let Bson::Document(stored) = Bson::try_from(json).ok()? else { return None };
-        let stages: Vec<Document> =
-            stored.get_array("pipeline").ok()?.iter().map(|s| s.as_document().cloned()).collect::<Option<_>>()?;
-        let cluster = stages.first()?.get_document("$changeStream").ok()?.contains_key("allChangesForCluster");
-        let database = stored.get_str("database").ok()?.to_owned();
-        Some(Self { level: if cluster { Level::Cluster } else { Level::Database(database) }, stages })
-    }
-
-    /// The opening command.
-    pub(crate) fn command(&self, from: &StartFrom, batch_size: i32, comment: &str) -> Result<RawDocumentBuf> {
-        let bad = |e: &dyn std::fmt::Display| error::malformed("the stored position", &e.to_string());
-        let mut stages = self.stages.clone();
-        let options = stages.first_mut().and_then(|stage| stage.get_document_mut("$changeStream").ok());
-        let options = options.ok_or_else(|| bad(&"the pipeline has no $changeStream"))?;
-        match from {
-            StartFrom::Now => {}
-            StartFrom::Token(token) => {
-                let token = Document::try_from(token.as_raw()).map_err(|e| bad(&e))?;
-                options.insert("startAfter", token);
-            }
-            StartFrom::Time(time) => {
-                options.insert("startAtOperationTime", bson::Timestamp::from(*time));
-            }
-        }
-        let command = doc! {
-            "aggregate": 1_i32,
-            "pipeline": stages,
-            "cursor": { "batchSize": batch_size },
-            "comment": comment,
-        };
-        RawDocumentBuf::try_from(&command).map_err(|e| bad(&e))
-    }
 }
 
 /// Opens a change stream.

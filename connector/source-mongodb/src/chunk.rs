@@ -109,10 +109,12 @@ async fn read_range(
     command.append(cstr!("batchSize"), most);
     let command = finished(command, request);
     let (max_bytes, mut bytes, mut count) = (request.max_bytes, 0, 0);
+    // What came by half of the time is kept: past all of it the server would end the cursor with an error.
+    let deadline = tokio::time::Instant::now() + request.max_time / 2;
     let enough = move |reply: &ReplyBuffer| {
         bytes += reply.len();
         count += reply.count();
-        count > limit || (bytes >= max_bytes && count >= 2)
+        count > limit || (count >= 2 && (bytes >= max_bytes || tokio::time::Instant::now() >= deadline))
     };
     let replies = read(connection, request, command, enough).await?;
     let exhausted = replies.last().is_some_and(ReplyBuffer::is_last);
@@ -155,7 +157,7 @@ pub(crate) fn snapshot_at(at: Option<ClusterTime>) -> RawDocumentBuf {
 
 /// All documents of some replies.
 pub(crate) fn documents(replies: &[ReplyBuffer]) -> Result<Vec<Bytes>, ReadError> {
-    let mut all = Vec::with_capacity(replies.iter().map(ReplyBuffer::count).sum());
+    let mut all = Vec::new();
     for reply in replies {
         for document in reply.documents() {
             all.push(document.map_err(ReadError::Malformed)?);

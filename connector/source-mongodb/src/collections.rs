@@ -25,19 +25,21 @@ pub(crate) async fn all(connection: &Connection, selection: &Selection) -> Resul
         Some(names) => names,
         None => databases(connection).await.map_err(fail)?,
     };
-    let mut listed = Vec::new();
-    for database in databases {
-        listed.append(&mut list(connection, &database, doc! {}).await.map_err(fail)?);
-    }
-    for pattern in selection::patterns(&selection.include, selection.literal) {
-        if let Pattern::Literal(database, coll) = pattern {
-            refuse(&database, &coll, &listed)?;
-        }
-    }
-    listed.retain(|entry| entry.kind == "collection" && !is_internal(entry.namespace.db(), entry.namespace.coll()));
+    let named = selection::patterns(&selection.include, selection.literal);
     let mut kept = Vec::new();
-    for entries in listed.chunks(NAMES_AT_ONCE) {
-        kept.append(&mut matching(connection, selection, entries).await.map_err(fail)?);
+    for database in databases {
+        let mut listed = list(connection, &database, doc! {}).await.map_err(fail)?;
+        for pattern in &named {
+            if let Pattern::Literal(of, coll) = pattern
+                && *of == database
+            {
+                refuse(of, coll, &listed)?;
+            }
+        }
+        listed.retain(|entry| entry.kind == "collection" && !is_internal(&database, entry.namespace.coll()));
+        for entries in listed.chunks(NAMES_AT_ONCE) {
+            kept.append(&mut matching(connection, selection, &database, entries).await.map_err(fail)?);
+        }
     }
     let mut infos: Vec<CollectionInfo> =
         stream::iter(kept).map(|entry| with_sizes(connection, entry)).buffer_unordered(AT_ONCE).try_collect().await?;
@@ -103,10 +105,11 @@ async fn databases(connection: &Connection) -> Result<Vec<String>, CommandError>
     Ok(names.filter(|name| !INTERNAL.contains(name)).map(str::to_owned).collect())
 }
 
-/// Those entries that the server finds in the selection.
+/// Those entries that the server finds in the selection. Asked in their own database, where the user may read.
 async fn matching(
     connection: &Connection,
     selection: &Selection,
+    database: &str,
     entries: &[Entry],
 ) -> Result<Vec<Entry>, CommandError> {
     if selection.include.is_empty() && selection.exclude.is_empty() {
@@ -122,7 +125,7 @@ async fn matching(
         doc! { "$project": { "place": 1_i32 } },
     ];
     let command = doc! { "aggregate": 1_i32, "pipeline": pipeline.to_vec(), "cursor": {} };
-    let documents = read(connection, "admin", &command).await?;
+    let documents = read(connection, database, &command).await?;
     let places = documents.iter().filter_map(|d| d.get("place"));
     Ok(places.filter_map(|place| entries.get(number(place) as usize).cloned()).collect())
 }

@@ -29,6 +29,9 @@ pub(crate) async fn identity(connection: &Connection) -> Result<Identity> {
     let set = match hello.get_str("setName") {
         Ok(name) => name.to_owned(),
         Err(_) if sharded => "sharded".to_owned(),
+        Err(_) if hello.get_bool("isreplicaset").unwrap_or(false) => {
+            return Err(error::not_initiated(&connection.place));
+        }
         Err(_) => return Err(error::standalone(&connection.place)),
     };
     let build = ask(doc! { "buildInfo": 1_i32 }).await.map_err(fail)?;

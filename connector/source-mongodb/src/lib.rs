@@ -12,6 +12,7 @@ mod error;
 mod identity;
 mod log_window;
 mod look_up;
+mod plan;
 mod probe;
 mod reply;
 mod sample;

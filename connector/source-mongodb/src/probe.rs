@@ -8,9 +8,9 @@ use moorline_pipeline::error::Result;
 use moorline_pipeline::model::Token;
 use moorline_pipeline::source::{Probe, StartFrom};
 
-use crate::change_stream::Plan;
 use crate::client::{CommandError, Connection};
 use crate::error::{self, Call};
+use crate::plan::Plan;
 
 /// Asks the server about a token.
 pub(crate) async fn probe(connection: &Connection, pipeline: &str, witness: &Token) -> Result<Probe> {

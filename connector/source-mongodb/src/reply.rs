@@ -64,7 +64,8 @@ impl ReplyBuffer {
 
     /// How many documents.
     pub(crate) fn count(&self) -> usize {
-        self.documents().count()
+        let batch = self.cursor().and_then(|c| c.get_array("firstBatch").or_else(|_| c.get_array("nextBatch")).ok());
+        batch.map_or(0, |batch| batch.into_iter().count())
     }
 
     fn cursor(&self) -> Option<&RawDocument> {

@@ -155,3 +155,28 @@ async fn images_come_as_asked_for() {
     })
     .await;
 }
+
+/// An update whose delta and document are over 16 MB together comes, since the delta is taken off by the server; and
+/// so does the largest document that the server takes. Only what is left over 16 MB then would be `MOOR-2012`.
+#[tokio::test]
+#[ignore = "needs servers"]
+async fn events_near_16_mb_come() {
+    with_database(|database| async move {
+        let source = source().await;
+        let a = documents(&database, "a");
+        a.insert_one(doc! { "_id": 1 }).await.expect("an insert");
+        let spec = StreamSpec { images: Images::Lookup, ..spec(literal(&[format!("{}.a", database.name())]), 10) };
+        let mut stream = Checked::open(&source, &spec, &StartFrom::Now).await;
+        stream.opening().await;
+        let set = doc! { "$set": { "text": "x".repeat(10 << 20) } };
+        a.update_one(doc! { "_id": 1 }, set).await.expect("an update");
+        let update = stream.until(|_| true).await;
+        assert!(update[0].full_document().is_some() && update[0].len() > 10 << 20);
+        // The rest of the document is 30 bytes.
+        let largest = doc! { "_id": 2, "text": "x".repeat((16 << 20) - 30) };
+        a.insert_one(largest).await.expect("an insert");
+        let insert = stream.until(|_| true).await;
+        assert!(insert[0].full_document().is_some_and(|d| d.as_bytes().len() > (16 << 20) - 30));
+    })
+    .await;
+}

@@ -1,142 +1,83 @@
-//! One table from what the driver and the server say to a code for people and a [`Next`] for the machine.
+//! The table itself: which error is which verdict.
 //!
-//! Invariants: a lost history, a missing right and an event that is too large are definite (`Halt`); a lost connection
-//! or cursor is `Reconnect`; a time that can't be read is `NewTime`; what is not in the table is `Retry`, so that a
-//! transient error of a server newer than this table never stops a lane.
+//! Invariant: every verdict of this crate on an error of the driver or the server stands here.
 
 use mongodb::error::{Error, ErrorKind};
-use moorline_pipeline::error::{Failure, Next, Problem};
+use moorline_pipeline::error::Next;
 
-/// What the failed command was for: the same error can mean different things.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Call {
-    /// A change stream's `aggregate` or `getMore`.
-    Stream,
-    /// A read at a cluster time.
-    Snapshot,
-    /// Anything else.
-    Other,
-}
+use super::Call;
 
-/// A row's verdict.
-struct Row(&'static str, Next, &'static str, &'static str);
+/// A verdict: code, what happens next, what is wrong, what to do.
+pub(crate) struct Row(pub(crate) &'static str, pub(crate) Next, pub(crate) &'static str, pub(crate) &'static str);
 
-const LOST: Row = Row(
+pub(crate) const LOST: Row = Row(
     "MOOR-2003",
     Next::Halt,
     "the resume token is no longer in the oplog",
     "gap.policy=resnapshot  re-reads the collections and deletes what vanished\n\
      gap.policy=accept      goes on and records the gap in an anchor; sinks keep ghosts",
 );
-const RIGHTS: Row = Row(
+pub(crate) const RIGHTS: Row = Row(
     "MOOR-2011",
     Next::Halt,
     "the user may not do what a source needs",
     "db.grantRolesToUser(<user>, [{role: \"read\", db: <database>}]), and check mongodb.authsource",
 );
-const LARGE: Row = Row(
+pub(crate) const LOGIN: Row = Row(
+    "MOOR-2011",
+    Next::Halt,
+    "the source does not accept the user",
+    "check mongodb.user, mongodb.password and mongodb.authsource",
+);
+pub(crate) const LARGE: Row = Row(
     "MOOR-2012",
     Next::Halt,
     "an event is over 16 MB, and this server can't split it",
     "capture.images=boundary  sends updates without their document\n\
      a server from 6.0.9 or 7.0 splits such events",
 );
-const NO_TIME: Row = Row(
+pub(crate) const NO_TIME: Row = Row(
     "MOOR-2007",
     Next::NewTime,
     "the source can't be read at this cluster time",
     "nothing: a newer time is taken; if it repeats, raise minSnapshotHistoryWindowInSeconds",
 );
-const GONE: Row =
-    Row("MOOR-2001", Next::Reconnect, "the connection to the source was lost", "check the hosts, the network and TLS");
-const AGAIN: Row =
+pub(crate) const GONE: Row = Row(
+    "MOOR-2001",
+    Next::Reconnect,
+    "the connection to the source was lost",
+    "check the hosts, the network, TLS and the name of the replica set",
+);
+pub(crate) const AGAIN: Row =
     Row("MOOR-2002", Next::Retry, "the source could not answer", "nothing: the call is repeated after a pause");
-const REFUSED: Row = Row(
+pub(crate) const REFUSED: Row = Row(
     "MOOR-2014",
     Next::Halt,
     "the source refuses a command",
     "check the patterns of collection.include.list and that the server is 6.0 or newer",
 );
-const STANDALONE: Row = Row(
+pub(crate) const STANDALONE: Row = Row(
     "MOOR-2009",
     Next::Halt,
     "the source is not a replica set",
     "start mongod with --replSet and run rs.initiate()",
 );
-const SETTINGS: Row =
+/// Not definite: a member that starts answers like one that was never initiated.
+pub(crate) const GHOST: Row = Row(
+    "MOOR-2009",
+    Next::Reconnect,
+    "the replica set is not initiated, or its member still starts",
+    "run rs.initiate() once, if it never was",
+);
+pub(crate) const SETTINGS: Row =
     Row("MOOR-2004", Next::Halt, "the connection settings are not understood", "correct the settings");
 
-/// What follows from a driver's error. `place` is shown as it is, so it holds no secret.
-pub(crate) fn failure(error: &Error, call: Call, place: &str) -> Failure {
-    let Row(code, next, what, fix) = row(error, call);
-    Failure::new(next, Problem::new(code, what, place, words(error), fix))
-}
-
-/// The code of the server's error, 0 where it is none of a server.
-pub(crate) fn code(error: &Error) -> i32 {
-    match &*error.kind {
-        ErrorKind::Command(command) => command.code,
-        _ => 0,
-    }
-}
-
-/// The server's own words.
-pub(crate) fn words(error: &Error) -> String {
-    match &*error.kind {
-        ErrorKind::Command(c) => format!("{} ({} {})", c.message, c.code, c.code_name),
-        other => other.to_string(),
-    }
-}
-
-/// No answer within the limit: the connection may be half open.
-pub(crate) fn silent(place: &str, seconds: u64) -> Failure {
-    let Row(code, next, what, fix) = GONE;
-    Failure::new(next, Problem::new(code, what, place, format!("no answer within {seconds} s"), fix))
-}
-
-/// The server ended the cursor, as it does after an invalidate.
-pub(crate) fn ended(place: &str) -> Failure {
-    let Row(code, next, what, fix) = GONE;
-    Failure::new(next, Problem::new(code, what, place, "the server closed the change stream's cursor", fix))
-}
-
-/// A reply that lacks what every server sends.
-pub(crate) fn malformed(place: &str, what: &str) -> Failure {
-    let Row(code, next, title, fix) = AGAIN;
-    Failure::new(next, Problem::new(code, title, place, format!("a reply is malformed: {what}"), fix))
-}
-
-/// A server that is no replica set.
-pub(crate) fn standalone(place: &str) -> Failure {
-    let Row(code, next, what, fix) = STANDALONE;
-    let why = "change streams and snapshot reads need the oplog of a replica set";
-    Failure::new(next, Problem::new(code, what, place, why, fix))
-}
-
-/// Settings that the driver refuses. `why` was scrubbed by the caller.
-pub(crate) fn settings(place: &str, why: &str) -> Failure {
-    let Row(code, next, what, fix) = SETTINGS;
-    Failure::new(next, Problem::new(code, what, place, why, fix))
-}
-
-/// A view, a time series or a system collection that was named.
-pub(crate) fn not_capturable(name: &str, kind: &str) -> Failure {
-    Failure::halt(Problem::new(
-        "MOOR-2013",
-        format!("{name} is a {kind} and can't be captured"),
-        "collection.include.list",
-        "it has no change stream of its own",
-        "name the collection that it is made from",
-    ))
-}
-
-fn row(error: &Error, call: Call) -> Row {
+pub(super) fn row(error: &Error, call: Call) -> Row {
     match &*error.kind {
         ErrorKind::Command(command) => by_code(command.code, &command.code_name, call)
             .unwrap_or_else(|| if error.contains_label("ResumableChangeStreamError") { GONE } else { AGAIN }),
-        ErrorKind::Authentication { .. } => RIGHTS,
-        // A member that was never initiated answers as a "ghost", and is never selected.
-        ErrorKind::ServerSelection { message, .. } if message.to_ascii_lowercase().contains("ghost") => STANDALONE,
+        ErrorKind::Authentication { .. } => LOGIN,
+        ErrorKind::ServerSelection { message, .. } if message.to_ascii_lowercase().contains("ghost") => GHOST,
         ErrorKind::InvalidArgument { .. } | ErrorKind::InvalidTlsConfig { .. } => SETTINGS,
         ErrorKind::IncompatibleServer { .. } | ErrorKind::SessionsNotSupported => REFUSED,
         ErrorKind::Io(_)
@@ -153,7 +94,8 @@ fn by_code(code: i32, name: &str, call: Call) -> Option<Row> {
     Some(match (code, name) {
         // ChangeStreamFatalError, ChangeStreamHistoryLost, InvalidResumeToken.
         (280 | 286 | 260, _) if call == Call::Stream => LOST,
-        (13 | 18, _) => RIGHTS,
+        (13, _) => RIGHTS,
+        (18, _) => LOGIN,
         (10334, _) | (_, "BSONObjectTooLarge") => LARGE,
         // SnapshotTooOld, SnapshotUnavailable.
         (239 | 246, _) | (_, "StaleChunkHistory" | "MigrationConflict") => NO_TIME,
