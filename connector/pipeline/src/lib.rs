@@ -10,11 +10,12 @@
 //! * [`anchor`]: the record of a consistent cut, its id and digest, and the ledger of running totals behind it.
 //! * [`offsets`]: what is persisted beside the data: position, owner, progress.
 //! * [`task`]: one file a phase: frontier, cut, images, snapshot.
-//! * [`partition`]: murmur2, as every JVM producer places keys.
+//! * [`partition`]: murmur2, as every JVM producer places keys. * [`jcs`]: canonical JSON, for digests.
 
 pub mod anchor;
 pub mod contract;
 pub mod error;
+pub mod jcs;
 pub mod model;
 pub mod offsets;
 pub mod partition;

@@ -2,6 +2,7 @@
 //!
 //! * [`model`]: what a contract is. * [`file`]: the `.avsc` file, read and written. * [`names`]: BSON names to Avro names.
 //! * [`infer`]: from a sample. * [`evolve`]: widening by documents that did not fit. * [`derive`]: what is registered.
+//! * [`merge`]: a contract back from what is registered, and with its file.
 //! * [`plan`]: compiled encoders for key and value. * [`extjson`]: Extended JSON text. * [`decimal`]: Decimal128.
 
 pub mod decimal;
@@ -10,6 +11,7 @@ pub mod evolve;
 pub mod extjson;
 pub mod file;
 pub mod infer;
+pub mod merge;
 pub mod model;
 pub mod names;
 pub mod plan;

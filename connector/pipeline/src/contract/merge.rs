@@ -1,0 +1,1 @@
+//! A contract back from what is registered, and with its file.
