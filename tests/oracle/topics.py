@@ -1,0 +1,192 @@
+"""What stands in the topics, for a reader with `isolation.level=read_committed`.
+
+Transaction markers and aborted records occupy offsets. So a partition is read when its position has reached
+`end`, seen either as a record at or past it or as the end-of-partition event, which counts markers too; never
+when a number of records was read.
+
+Invariants: bytes are kept as they came, for digests and partitions; values are decoded by confluent-kafka's
+AvroDeserializer with the writer's schema from the registry; a read that cannot reach its end fails.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+import uuid
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from confluent_kafka import Consumer, KafkaError, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.schema_registry import SchemaRegistryClient
+from confluent_kafka.schema_registry.avro import AvroDeserializer
+from confluent_kafka.serialization import MessageField, SerializationContext
+
+Ranges = dict[int, tuple[int, int]]
+
+
+class Incomplete(AssertionError):
+    """A range could not be read to its end: an open transaction, or records that are gone."""
+
+
+@dataclass
+class Record:
+    """One committed record. `key` and `value` are decoded when they are first asked for."""
+
+    topic: str
+    partition: int
+    offset: int
+    key_bytes: bytes | None
+    value_bytes: bytes | None
+    headers: dict[str, str]
+    timestamp: int
+    decoder: "Decoder" = field(repr=False)
+
+    @cached_property
+    def key(self):
+        return self.decoder.decode(self.topic, MessageField.KEY, self.key_bytes)
+
+    @cached_property
+    def value(self):
+        return self.decoder.decode(self.topic, MessageField.VALUE, self.value_bytes)
+
+    @property
+    def key_schema_id(self) -> int:
+        return schema_id(self.key_bytes)
+
+    @property
+    def value_schema_id(self) -> int:
+        return schema_id(self.value_bytes)
+
+    @property
+    def place(self) -> str:
+        return f"{self.topic}[{self.partition}]@{self.offset}"
+
+
+def schema_id(data: bytes) -> int:
+    """The registry's id in Confluent's wire format."""
+    if len(data) < 5 or data[0] != 0:
+        raise AssertionError(f"not in the wire format: {data[:8].hex()}")
+    return int.from_bytes(data[1:5], "big")
+
+
+class Decoder:
+    """Avro by the registry's schemas."""
+
+    def __init__(self, registry_url: str):
+        self.registry = SchemaRegistryClient({"url": registry_url})
+        self.deserializer = AvroDeserializer(self.registry)
+        self._schemas: dict[int, dict] = {}
+
+    def decode(self, topic: str, part: MessageField, data: bytes | None):
+        return None if data is None else self.deserializer(data, SerializationContext(topic, part))
+
+    def schema(self, identifier: int) -> dict:
+        """The registered schema as parsed JSON: parsed, since registries write text anew."""
+        if identifier not in self._schemas:
+            self._schemas[identifier] = json.loads(self.registry.get_schema(identifier).schema_str)
+        return self._schemas[identifier]
+
+
+class Topics:
+    """Reads of a Kafka cluster and its registry."""
+
+    def __init__(self, bootstrap: str, registry_url: str):
+        self.bootstrap = bootstrap
+        self.admin = AdminClient({"bootstrap.servers": bootstrap})
+        self.decoder = Decoder(registry_url)
+
+    def names(self, prefix: str = "") -> list[str]:
+        """All topics whose names begin with `prefix`."""
+        return sorted(name for name in self.admin.list_topics(timeout=20).topics if name.startswith(prefix))
+
+    def partitions(self, topic: str) -> list[int]:
+        metadata = self.admin.list_topics(topic, timeout=20).topics[topic]
+        return [] if metadata.error else sorted(metadata.partitions)
+
+    def consumer(self, isolation: str = "read_committed") -> Consumer:
+        return Consumer(
+            {
+                "bootstrap.servers": self.bootstrap,
+                "group.id": f"oracle-{uuid.uuid4()}",
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "isolation.level": isolation,
+                "auto.offset.reset": "error",
+                "fetch.wait.max.ms": 20,
+                "socket.timeout.ms": 20000,
+            }
+        )
+
+    def ends(self, topic: str, isolation: str = "read_uncommitted") -> Ranges:
+        """First and end offset of each partition; the log's own end unless committed ones are asked for."""
+        consumer = self.consumer(isolation)
+        try:
+            return {
+                number: consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=20)
+                for number in self.partitions(topic)
+            }
+        finally:
+            consumer.close()
+
+    def read(self, topic: str, ranges: Ranges | None = None, timeout: float = 60) -> list[Record]:
+        """Committed records of `[first, end)` of each partition; all there is now, if no ranges are given.
+
+        With no ranges the log's end is taken with a read-uncommitted client, so an open transaction is waited
+        for (until `timeout`), never silently cut off.
+        """
+        wanted = self.ends(topic) if ranges is None else ranges
+        pending = {number: end for number, (first, end) in wanted.items() if first < end}
+        if not pending:
+            return []
+        consumer = self.consumer()
+        records: list[Record] = []
+        deadline = time.monotonic() + timeout
+        try:
+            consumer.assign([TopicPartition(topic, number, wanted[number][0]) for number in pending])
+            while pending:
+                if time.monotonic() > deadline:
+                    raise Incomplete(f"{topic}: {pending} not reached in {timeout} s")
+                for message in consumer.consume(2000, 0.2):
+                    error = message.error()
+                    number = message.partition()
+                    if error and error.code() != KafkaError._PARTITION_EOF:
+                        raise Incomplete(f"{topic}[{number}]: {error.str()}")
+                    end = wanted[number][1]
+                    if not error and message.offset() < end:
+                        records.append(self._record(message))
+                    reached = message.offset() if error else message.offset() + 1
+                    if reached >= end:
+                        pending.pop(number, None)
+        finally:
+            consumer.close()
+        return records
+
+    def _record(self, message) -> Record:
+        headers = {name: (value or b"").decode("utf-8", "replace") for name, value in message.headers() or []}
+        return Record(
+            message.topic(),
+            message.partition(),
+            message.offset(),
+            message.key(),
+            message.value(),
+            headers,
+            message.timestamp()[1],
+            self.decoder,
+        )
+
+
+def digest(records) -> bytes:
+    """sum256-sha256-v1: order-free and additive over (key bytes, value bytes)."""
+    total = 0
+    for record in records:
+        hasher = hashlib.sha256()
+        for part in (record.key_bytes, record.value_bytes):
+            if part is None:
+                hasher.update(b"\xff\xff\xff\xff")
+            else:
+                hasher.update(len(part).to_bytes(4, "big"))
+                hasher.update(part)
+        total += int.from_bytes(hasher.digest(), "big")
+    return (total % (1 << 256)).to_bytes(32, "big")

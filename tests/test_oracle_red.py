@@ -1,0 +1,60 @@
+"""The checker goes red on every fault that it is for: a test that cannot fail is a defect.
+
+A stand-in for the product writes topics and anchors, first by the rules, then with one of them broken.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from oracle import law
+from oracle.fake import FAULTS, Fake, write_history
+from oracle.stack import own_name
+
+# A part of the message that each fault must give, so that it is seen for what it is.
+SEEN_AS = {
+    "lost-record": "against the source",
+    "lost-record-counted": "the anchor says",
+    "doubled-record": "stands twice",
+    "stale-order": "moves back",
+    "wrong-value": "belongs",
+    "wrong-count": "committed records, the anchor says",
+    "wrong-operation-count": "records.c",
+    "wrong-digest": "digest of",
+    "wrong-end": "parent ended at",
+    "wrong-schema-digest": "schema digests are",
+    "missing-tick": "a tick is missing or stands twice",
+    "overlapping-tick": "a tick is missing or stands twice",
+    "altered-anchor": "content hashes to",
+    "wrong-parent": "has parent",
+    "wrong-partition": "partition",
+    "late-record": "at or after the cut",
+    "resurrected-key": "extra",
+    "missing-stamp": "without the headers",
+}
+
+
+@pytest.fixture(scope="module")
+def history(stack):
+    """One history, written by every stand-in anew."""
+    made = own_name("history")
+    yield write_history(stack.mongodb_uri, made)
+    stack.clean(made)
+
+
+def _check(stack, name, history, fault):
+    Fake(stack.topics, name, history, fault).run()
+    return law.check(stack.topics, stack.source, name, 1000, folds=20, connector="fake")
+
+
+def test_the_law_holds_for_what_was_written_by_the_rules(stack, name, history):
+    report = _check(stack, name, history, None)
+    assert report.folds >= 3 and report.documents > 50 and report.records > 100, report
+    assert report.held_out == 0 and {"c", "u", "d"} <= set(report.operations), report
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_the_checker_sees(stack, name, history, fault):
+    with pytest.raises(AssertionError) as seen:
+        _check(stack, name, history, fault)
+    assert SEEN_AS[fault] in str(seen.value), str(seen.value)
