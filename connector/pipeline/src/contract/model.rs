@@ -45,7 +45,16 @@ pub struct Field {
     pub bson_name: String,
     /// Its type.
     pub ty: Type,
-    /// BSON types accepted, as `bson.type` says (`int32|int64`); empty where the type says it all.
+    /// BSON types accepted, as `bson.type` says (`int32|int64`); empty where the type says it all. Where the type is
+    /// an array or a map, it speaks of the innermost items.
+    ///
+    /// The names: `double`, `string`, `object`, `array`, `binData`, `uuid`, `undefined`, `objectId`, `bool`, `date`,
+    /// `null`, `regex`, `dbPointer`, `javascript`, `symbol`, `javascriptWithScope`, `int32`, `timestamp`, `int64`,
+    /// `decimal128`, `minKey`, `maxKey`; and `any` where the type is [`Type::Any`].
+    ///
+    /// What a type takes: `Long` int32 and int64 always, timestamps only where `timestamp` is named and then nothing
+    /// else; `Double` double, and whole numbers of at most 2^53 always; `String` exactly what is named (empty: string,
+    /// symbol, javascript), numbers beside `decimal128` as plain text; the others what their type says.
     pub accepts: Vec<String>,
     /// `moorline.required`: a promise of the contract, never of the wire.
     pub required: bool,
@@ -117,7 +126,7 @@ pub enum KeyKind {
     Uuid,
     /// Dates: timestamp-millis.
     Timestamp,
-    /// Binary: base64 text.
+    /// Binary of subtype 0 only, base64 text: another subtype with the same bytes is another `_id` to the server.
     Base64,
     /// A document declared in the contract, in this order; field name and kind.
     Document(Vec<(String, KeyKind)>),
