@@ -3,7 +3,8 @@
 //! * [`record`]: the record of the anchors topic, its key and their wire form. * [`id`]: the id, which hashes the rest.
 //! * [`digest`]: the order-free digest over records. * [`delta`]: what one transaction adds to a collection.
 //! * [`ledger`]: the running totals behind the anchors. * [`parts`]: large full anchors in several records.
-//! * [`merge`]: differences onto their base. * [`cuts`]: which cuts all lanes share, and how people name them.
+//! * [`merge`]: differences onto their base. * [`log`]: the topic as read. * [`cuts`]: which cuts all lanes share.
+//! * [`at`]: how people name a cut.
 //! * [`check`]: what a record says against what was read again.
 //!
 //! Invariants: an anchor is written once and never changed; equal ids mean equal content; an anchor names only offsets
@@ -16,6 +17,7 @@ pub mod delta;
 pub mod digest;
 pub mod id;
 pub mod ledger;
+pub mod log;
 pub mod merge;
 pub mod parts;
 pub mod record;

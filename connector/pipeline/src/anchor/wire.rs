@@ -47,7 +47,7 @@ pub fn encode_key(key: &AnchorKey, schema_id: u32) -> Vec<u8> {
 pub fn decode(bytes: &[u8]) -> Result<Anchor, WireError> {
     // The format is the first field, so it can be told even where the rest has another shape.
     let format = bytes.get(FRAME..).and_then(small_integer).ok_or(WireError::Frame)?;
-    if format != FORMAT { Err(WireError::Format(format)) } else { unframed(&VALUE, bytes) }
+    if format == FORMAT { unframed(&VALUE, bytes) } else { Err(WireError::Format(format)) }
 }
 
 /// The key of a record.

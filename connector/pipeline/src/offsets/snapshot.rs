@@ -39,9 +39,11 @@ struct Form {
     x: ClusterTime,
     rows: u64,
     bytes: u64,
-    /// `lo`, `hi`, `next` in base64 or null, `done`.
-    ranges: Vec<(Option<String>, Option<String>, Option<String>, bool)>,
+    ranges: Vec<RangeForm>,
 }
+
+/// `lo`, `hi`, `next` in base64 or null, `done`.
+type RangeForm = (Option<String>, Option<String>, Option<String>, bool);
 
 impl SnapshotProgress {
     /// As JSON text.
