@@ -14,6 +14,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 
+from bson.timestamp import Timestamp
 from confluent_kafka.serialization import MessageField
 
 from . import anchors as anchors_module
@@ -58,10 +59,13 @@ class Export:
         self.records = records
 
     @classmethod
-    def read(cls, topics: Topics, entry: dict) -> "Export":
-        first = {part["partition"]: part["first"] for part in entry["partitions"]}
-        ends = topics.ends(entry["topic"])
-        ranges = {number: (first.get(number, ends[number][0]), end) for number, (_, end) in ends.items()}
+    def read(cls, topics: Topics, entry: dict, newest: bool = True) -> "Export":
+        """All records from the export's first on: to the topic's end if it is the newest, else to the entry's."""
+        known = {part["partition"]: (part["first"], part["end"]) for part in entry["partitions"]}
+        ranges = known
+        if newest:
+            ends = topics.ends(entry["topic"])
+            ranges = {number: (known.get(number, ends[number])[0], end) for number, (_, end) in ends.items()}
         return cls(topics, entry, topics.read(entry["topic"], ranges))
 
     def until(self, entry: dict) -> list[Record]:
@@ -202,11 +206,13 @@ def check(
     anchors_module.check_chain(chain, interval_ms)
     report.anchors = len(chain)
     exports: dict[tuple[str, str], Export] = {}
+    begun: set[str] = set()
     for anchor in reversed(chain):
         for entry in anchor.collections.values():
             identity = (entry["namespace"], entry["export"])
             if identity not in exports:
-                exports[identity] = Export.read(topics, entry)
+                exports[identity] = Export.read(topics, entry, newest=entry["namespace"] not in begun)
+                begun.add(entry["namespace"])
                 by_key = fold.histories(exports[identity].records)
                 fold.check_placement(by_key, entry["partition_count"])
                 fold.check_forward(by_key)
@@ -236,3 +242,37 @@ def check_fold(cut: Cut, exports, topics: Topics, source: Source, quarantine, re
         problems = compare(entry, state, documents, topics, quarantine, report)
         broken(f"cut {cut.time} {namespace}: fold of {len(records)} records against the source", problems)
         report.folds += 1
+
+
+def check_images(entry: dict, records: list[Record], topics: Topics, source: Source, count: int = 5) -> int:
+    """Every image that was looked up is the source's document at its image time (I-IMG-1); gives how many were held.
+
+    Records whose image time is their own cluster time are left out: a later write of the same transaction may follow.
+    """
+    looked_up: dict[int, list[Record]] = {}
+    for record in records:
+        if record.value_bytes is not None:
+            now = fold.stamp(record)
+            if now.image_time != now.cluster_time or fold.operation(record) == "r":
+                looked_up.setdefault(now.image_time, []).append(record)
+    held = 0
+    key_schema = topics.decoder.schema(entry["key_schema_id"])
+    for moment in sample(sorted(looked_up), count):
+        at = Timestamp(moment >> 32, moment & 0xFFFFFFFF)
+        documents = {}
+        for document in source.documents(entry["namespace"], at):
+            try:
+                documents[_hashable(keys.expected(document["_id"], key_schema))] = document
+            except keys.Unfit:
+                continue
+        problems = []
+        for record in looked_up[moment]:
+            held += 1
+            document = documents.get(_hashable(keys.seen(record.key)))
+            if document is None:
+                problems.append(f"{record.place}: {record.key} was not there at its image time {at}")
+            else:
+                shape = Shape(topics.decoder.schema(record.value_schema_id))
+                problems += [f"{record.place}: {line}" for line in differences(record.value, document, shape)]
+        broken(f"{entry['namespace']} images at {at}", problems)
+    return held

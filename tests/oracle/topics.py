@@ -96,6 +96,7 @@ class Topics:
         self.bootstrap = bootstrap
         self.admin = AdminClient({"bootstrap.servers": bootstrap})
         self.decoder = Decoder(registry_url)
+        self._probes: dict[str, Consumer] = {}
 
     def names(self, prefix: str = "") -> list[str]:
         """All topics whose names begin with `prefix`."""
@@ -121,14 +122,14 @@ class Topics:
 
     def ends(self, topic: str, isolation: str = "read_uncommitted") -> Ranges:
         """First and end offset of each partition; the log's own end unless committed ones are asked for."""
-        consumer = self.consumer(isolation)
-        try:
-            return {
-                number: consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=20)
-                for number in self.partitions(topic)
-            }
-        finally:
-            consumer.close()
+        if isolation not in self._probes:
+            # Kept, since asking is done often and quickly, to catch a run in the middle of something.
+            self._probes[isolation] = self.consumer(isolation)
+        probe = self._probes[isolation]
+        return {
+            number: probe.get_watermark_offsets(TopicPartition(topic, number), timeout=20)
+            for number in self.partitions(topic)
+        }
 
     def read(self, topic: str, ranges: Ranges | None = None, timeout: float = 60) -> list[Record]:
         """Committed records of `[first, end)` of each partition; all there is now, if no ranges are given.

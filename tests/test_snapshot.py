@@ -1,0 +1,128 @@
+"""The positional snapshot: every id once, at its place in the stream, resumed by chunk. (I-SNAP-1 to 4)"""
+
+from __future__ import annotations
+
+import random
+import time
+
+import pytest
+from bson import Binary, Decimal128, Int64, MaxKey, MinKey, ObjectId, Timestamp
+from bson.datetime_ms import DatetimeMS
+
+from oracle import fold, law, values
+from oracle.connector import wait_for
+from oracle.writer import Writer, load
+
+CHUNK = {"incremental__snapshot__chunk__size": 100}
+
+
+def _rows(records):
+    return [record for record in records if fold.operation(record) == "r"]
+
+
+def test_ids_of_every_type_are_read_once(stack, name, connector):
+    """I-SNAP-2: one collection per kind of id, one with all of them, a collation, a clustered one."""
+    database = stack.client[name]
+    rng = random.Random(5)
+    for kind in values.ID_KINDS:
+        load(stack.mongodb_uri, f"{name}.{kind}", 450, kind)
+    database.create_collection("collated", collation={"locale": "en", "strength": 2})
+    words = {"".join(rng.choices("abcXYZéß", k=6)).lower() + str(n) for n in range(400)}
+    database.collated.insert_many([{"_id": word.title() if n % 2 else word} for n, word in enumerate(sorted(words))])
+    database.create_collection("clustered", clusteredIndex={"key": {"_id": 1}, "unique": True})
+    database.clustered.insert_many([{"_id": n, "v": n} for n in range(350)])
+    extremes = [MinKey(), MaxKey(), None, True, False, -1, Int64(2**62), 0.5, float("inf"), Decimal128("1E+100"), "", "z",
+                ObjectId(), Binary(b"\xff", 0), DatetimeMS(0), Timestamp(2**32 - 1, 1), {"a": 1}, {}]
+    database.extremes.insert_many([{"_id": one, "at": at} for at, one in enumerate(extremes)])
+    one = connector(None, database__include__list=name, **CHUNK)
+    one.until("snapshot", limit=120)
+    report = law.check(stack.topics, stack.source, name, one.interval_ms, folds=1)
+    assert report.folds == len(values.ID_KINDS) + 3 and report.held_out == 0, report
+    for collection in database.list_collection_names():
+        count = database[collection].count_documents({})
+        assert len(_rows(one.records(f"{name}.{collection}"))) == count, collection
+
+
+def test_writes_before_during_and_after_a_chunk(stack, name, connector):
+    """I-SNAP-1, I-SNAP-3: hot keys all over the collection while it is read in small chunks."""
+    kinds = {f"{name}.a": "number", f"{name}.b": "objectid"}
+    load(stack.mongodb_uri, f"{name}.a", 400, "number")
+    load(stack.mongodb_uri, f"{name}.b", 8000, "objectid")
+    writers = [Writer(stack.mongodb_uri, kinds, seed, rate=150) for seed in range(2)]
+    ids = [document["_id"] for document in stack.client[name].b.find({}, {"_id": 1}).limit(2000)]
+    for writer in writers:
+        # Ids that are there already, so that deletes and updates meet chunks that are still to come.
+        writer.pools[f"{name}.b"] = random.Random(3).sample(ids, 600)
+        writer.start()
+    one = connector(",".join(kinds), **CHUNK)
+    run = one.start()
+    one.wait_for_anchor(lambda anchor: anchor.record["complete"] and anchor.collections, run, limit=90)
+    time.sleep(1.5)
+    for writer in writers:
+        writer.stop()
+    assert run.terminate() == 0
+    one.until("now")
+    report = law.check(stack.topics, stack.source, name, one.interval_ms, folds=6)
+    assert report.operations["r"] > 7000 and report.operations["d"] > 10 and report.folds >= 2, report
+
+
+def test_a_killed_snapshot_goes_on_by_chunk(stack, name, connector):
+    """I-SNAP-4: no row of a finished chunk stands twice, none is missing, also after two kills."""
+    total = load(stack.mongodb_uri, f"{name}.items", 40000, make=lambda rng: {"n": rng.randrange(9), "t": "x" * 200})
+    one = connector(f"{name}.items", **CHUNK)
+    topic = one.topic(f"{name}.items")
+    done = 0
+    for _ in range(2):
+        run = one.start()
+
+        def more():
+            run.must_live()
+            if topic not in stack.topics.names(topic):
+                return False
+            return sum(end for _, end in stack.topics.ends(topic, "read_committed").values()) > done + 300
+
+        wait_for("chunks to be committed", more, 60, pause=0.005)
+        one.kill(run)
+        rows = len(one.records(f"{name}.items"))
+        assert done < rows < total, f"not in the middle of the snapshot: {rows} of {total} rows, {done} before"
+        done = rows
+    one.until("snapshot", limit=180)
+    records = one.records(f"{name}.items")
+    assert len(records) == len({record.key_bytes for record in records}) == total
+    law.check(stack.topics, stack.source, name, one.interval_ms, folds=1)
+
+
+def test_a_snapshot_alone(stack, name, connector):
+    load(stack.mongodb_uri, f"{name}.items", 250)
+    one = connector(f"{name}.items", snapshot__mode="initial_only", **CHUNK)
+    one.until("snapshot")
+    stack.client[name].items.insert_one({"_id": ObjectId(), "s": "later"})
+    records = one.records(f"{name}.items")
+    assert len(records) == len(_rows(records)) == 250
+
+
+def test_no_snapshot(stack, name, connector):
+    load(stack.mongodb_uri, f"{name}.items", 250)
+    one = connector(f"{name}.items", snapshot__mode="no_data")
+    one.until("now")
+    assert one.records(f"{name}.items") == []
+    stack.client[name].items.insert_one({"_id": ObjectId(), "s": "later"})
+    one.until("now")
+    records = one.records(f"{name}.items")
+    assert [fold.operation(record) for record in records] == ["c"]
+
+
+@pytest.mark.slow
+def test_a_snapshot_at_every_start(stack, name, connector):
+    """`always`: each start begins a new export, and the law holds in each."""
+    load(stack.mongodb_uri, f"{name}.items", 250)
+    one = connector(f"{name}.items", snapshot__mode="always", **CHUNK)
+    one.until("snapshot")
+    stack.client[name].items.delete_many({"b": True})
+    one.until("snapshot")
+    exports = {entry["export"] for anchor in one.anchors() for entry in anchor.collections.values()}
+    assert len(exports) == 2, exports
+    left = stack.client[name].items.count_documents({})
+    rows = _rows(one.records(f"{name}.items"))
+    assert len(rows) == 250 + left
+    law.check(stack.topics, stack.source, name, one.interval_ms, folds=2)
