@@ -1,0 +1,27 @@
+//! The Kafka side: one transactional producer a lane, topics, offsets read back, and the schema registry.
+//!
+//! ```text
+//! lane ──> producer ──> transaction     one Kafka transaction a batch
+//!  │          └──> deliveries           what the poll thread learnt
+//!  ├──> topics, offsets ──> reader      topics made; committed records read back
+//!  └──> ffi                             the one place with `unsafe`
+//! registry                              schemas looked up and registered
+//! ```
+
+mod deliveries;
+mod fault;
+mod ffi;
+mod lane;
+mod offsets;
+mod producer;
+mod reader;
+mod registry;
+mod settings;
+mod topics;
+mod transaction;
+
+pub use lane::{KafkaLaneSink, KafkaSink};
+pub use reader::{Message, TopicReader, Watermarks};
+pub use registry::{Credentials, RegistrySettings, SchemaRegistry, same_schema};
+pub use settings::{ControlTopics, FIXED_KEYS, KafkaSettings};
+pub use topics::{TopicGroup, TopicRule, TopicSettings};

@@ -1,0 +1,189 @@
+//! Reading topics outside a lane: the offsets topic at start, anchors and quarantine for the command line.
+//!
+//! Invariants: only committed records are given; an end that is asked for is reached or the read fails, never cut
+//! short; every wait is limited; nothing is committed and no group is joined.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use moorline_pipeline::error::{Failure, Next, Problem, Result};
+
+use crate::fault;
+use crate::ffi::{Client, Event, Fetched, Fetcher, Kind, NativeError, code};
+use crate::producer::log;
+use crate::settings::KafkaSettings;
+
+pub use crate::ffi::Message;
+
+/// First offset of a partition, and its ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Watermarks {
+    /// The oldest offset that the log still holds.
+    pub first: i64,
+    /// The last stable offset: committed and aborted transactions end before it.
+    pub stable: i64,
+    /// The high watermark: open transactions may stand before it.
+    pub end: i64,
+}
+
+/// Reads topics.
+pub struct TopicReader {
+    committed: Arc<Client>,
+    uncommitted: Arc<Client>,
+    limit: Duration,
+}
+
+impl TopicReader {
+    /// A reader; connects when it is first asked.
+    pub fn open(settings: &KafkaSettings) -> Result<Self> {
+        Ok(Self {
+            committed: settings.open(Kind::Consumer, settings.consumer(true))?,
+            uncommitted: settings.open(Kind::Consumer, settings.consumer(false))?,
+            limit: settings.request_timeout,
+        })
+    }
+
+    /// The names of all topics with their partition counts.
+    pub fn topics(&self) -> Result<BTreeMap<String, i32>> {
+        self.uncommitted.topics(self.limit).map_err(|error| asked(&error, "to list topics", "all topics"))
+    }
+
+    /// A topic's partition count; `None` if there is no such topic.
+    pub fn partitions(&self, topic: &str) -> Result<Option<i32>> {
+        Ok(self.describe(topic)?.map(|(partitions, _)| partitions))
+    }
+
+    /// Kafka's id of a topic, where the broker tells.
+    pub fn topic_id(&self, topic: &str) -> Result<Option<String>> {
+        Ok(self.describe(topic)?.and_then(|(_, id)| id))
+    }
+
+    fn describe(&self, topic: &str) -> Result<Option<(i32, Option<String>)>> {
+        let described = self.uncommitted.describe(topic, self.limit);
+        let described = described.map_err(|error| asked(&error, "to describe topics", topic))?;
+        Ok(described.map(|found| (found.partitions, found.id)))
+    }
+
+    /// A topic's configuration, inherited values included: `cleanup.policy`, `retention.ms` and the rest.
+    pub fn configs(&self, topic: &str) -> Result<BTreeMap<String, String>> {
+        self.uncommitted.configs(topic, self.limit).map_err(|error| asked(&error, "to describe a topic", topic))
+    }
+
+    /// A partition's offsets now.
+    pub fn watermarks(&self, topic: &str, partition: i32) -> Result<Watermarks> {
+        let failed = |error: NativeError| asked(&error, "to tell a partition's offsets", topic);
+        let (first, end) = self.uncommitted.watermarks(topic, partition, self.limit).map_err(failed)?;
+        Ok(Watermarks { first, stable: self.stable(topic, partition)?, end })
+    }
+
+    fn stable(&self, topic: &str, partition: i32) -> Result<i64> {
+        let found = self.committed.watermarks(topic, partition, self.limit);
+        found.map(|(_, stable)| stable).map_err(|error| asked(&error, "to tell a partition's offsets", topic))
+    }
+
+    /// Gives each committed record of `ranges` (partition: first offset, end), each partition in its order. An end past
+    /// the last stable offset is waited for until the limit, then `MOOR-3007`.
+    pub fn read(
+        &self,
+        topic: &str,
+        ranges: &BTreeMap<i32, (i64, i64)>,
+        limit: Duration,
+        visit: &mut dyn FnMut(&Message) -> Result<()>,
+    ) -> Result<()> {
+        let until = Instant::now() + limit;
+        let mut left: BTreeMap<i32, i64> = BTreeMap::new();
+        let mut fetcher = Fetcher::new(&self.committed);
+        for (&partition, &(first, end)) in ranges.iter().filter(|(_, (first, end))| first < end) {
+            fetcher.start(topic, partition, first).map_err(|error| asked(&error, "to read", topic))?;
+            left.insert(partition, end);
+        }
+        let mut complaint = None;
+        while !left.is_empty() {
+            let now = Instant::now();
+            if now >= until {
+                return Err(self.stalled(topic, &left, limit, complaint));
+            }
+            let wait = (until - now).min(Duration::from_millis(200));
+            let fetched = fetcher.next(wait, &mut |event| match event {
+                Event::Error(error) => complaint = Some(error),
+                Event::Log { level, facility, line } => log(level, &facility, &line),
+                _ => {}
+            });
+            let (partition, reached) = match fetched {
+                None => continue,
+                Some(Fetched::End { partition, offset }) => (partition, offset),
+                Some(Fetched::Message(message)) => {
+                    let (partition, offset) = (message.partition(), message.offset());
+                    match left.get(&partition) {
+                        Some(end) if offset < *end => visit(&message)?,
+                        // Of a partition that is read to its end already.
+                        None => continue,
+                        Some(_) => {}
+                    }
+                    (partition, offset + 1)
+                }
+                Some(Fetched::Error { partition, error }) if left.contains_key(&partition) => {
+                    return Err(unreadable(topic, partition, &error));
+                }
+                Some(Fetched::Error { error, .. }) => {
+                    complaint = Some(error);
+                    continue;
+                }
+            };
+            if left.get(&partition).is_some_and(|end| reached >= *end) {
+                left.remove(&partition);
+                fetcher.stop(topic, partition);
+            }
+        }
+        Ok(())
+    }
+
+    /// Why an end was not reached: a transaction that is open in the way, or brokers that do not answer.
+    fn stalled(
+        &self,
+        topic: &str,
+        left: &BTreeMap<i32, i64>,
+        limit: Duration,
+        complaint: Option<NativeError>,
+    ) -> Failure {
+        let (&partition, &end) = left.first_key_value().unwrap_or((&0, &0));
+        let held = self.stable(topic, partition).ok().filter(|stable| *stable < end);
+        let Some(stable) = held else {
+            let error = complaint.unwrap_or(NativeError::of(code::TIMED_OUT));
+            return fault::unreachable(&error, &format!("to read within {limit:?}"), topic, Next::Retry);
+        };
+        Failure::new(
+            Next::Retry,
+            Problem::new(
+                "MOOR-3007",
+                format!("topic `{topic}` could not be read to its end within {limit:?}"),
+                format!("partition {partition}, offset {stable} of {end}"),
+                "a transaction of another producer is open there, and what is behind it cannot be seen; starting \
+                 without it could start from an old position",
+                format!(
+                    "wait until it times out (its transaction.timeout.ms), or find and end it:\n\
+                     kafka-transactions find-hanging --broker-id <id> --topic {topic} --partition {partition}\n\
+                     kafka-transactions abort --topic {topic} --partition {partition} --start-offset {stable}"
+                ),
+            ),
+        )
+    }
+}
+
+fn asked(error: &NativeError, what: &str, place: &str) -> Failure {
+    fault::request(error, what, place, Next::Retry)
+}
+
+fn unreadable(topic: &str, partition: i32, error: &NativeError) -> Failure {
+    if !matches!(error.code, code::AUTO_OFFSET_RESET | code::OFFSET_OUT_OF_RANGE) {
+        return fault::request(error, "to read", topic, Next::Retry);
+    }
+    Failure::halt(Problem::new(
+        "MOOR-3012",
+        format!("topic `{topic}` no longer holds what is to be read"),
+        format!("partition {partition}"),
+        error.to_string(),
+        "retention, compaction or a topic made anew removed it: take a later anchor, or a new snapshot",
+    ))
+}
