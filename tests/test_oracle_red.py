@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from oracle import law
+from oracle import anchors, law
+from oracle.capture import Capture
 from oracle.fake import FAULTS, Fake, write_history
 from oracle.stack import own_name
 
@@ -38,7 +39,10 @@ SEEN_AS = {
 def history(stack):
     """One history, written by every stand-in anew."""
     made = own_name("history")
-    yield write_history(stack.mongodb_uri, made)
+    capture = Capture(stack.mongodb_uri, made)
+    written = write_history(stack.mongodb_uri, made)
+    written.captured = capture.stop(stack.source)
+    yield written
     stack.clean(made)
 
 
@@ -58,3 +62,27 @@ def test_the_checker_sees(stack, name, history, fault):
     with pytest.raises(AssertionError) as seen:
         _check(stack, name, history, fault)
     assert SEEN_AS[fault] in str(seen.value), str(seen.value)
+
+
+@pytest.mark.parametrize("fault", [None, "lost-record", "resurrected-key"])
+def test_the_capture_sees_what_is_missing(stack, name, history, fault):
+    """The source's own stream against the topic, without anchors."""
+    Fake(stack.topics, name, history, fault).run()
+    records = stack.topics.read(f"{name}.{history.namespace}")
+    problems = Capture.compare(history.captured, history.namespace, records, stack.topics)
+    if fault is None:
+        assert problems == []
+    else:
+        assert len(problems) == 1 and "1 in the stream, 0 in the topic" in problems[0], problems
+
+
+@pytest.mark.parametrize("fault", [None, "wrong-value"])
+def test_images_are_held_against_the_source(stack, name, history, fault):
+    Fake(stack.topics, name, history, fault).run()
+    entry = anchors.read(stack.topics, name)[-1].collections[history.namespace]
+    records = law.Export.read(stack.topics, entry).records
+    if fault is None:
+        assert law.check_images(entry, records, stack.topics, stack.source, count=20) > 20
+    else:
+        with pytest.raises(law.Broken, match="n: "):
+            law.check_images(entry, records, stack.topics, stack.source, count=20)

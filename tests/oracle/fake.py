@@ -134,6 +134,7 @@ class Fake:
             seq = seq + 1 if event["clusterTime"] == previous else 0
             previous = event["clusterTime"]
             messages.append(self.message(event, seq))
+        self.look_up(tick, messages)
         messages = self.disturb(messages, fault)
         self.producer.begin_transaction()
         for message in messages:
@@ -155,6 +156,14 @@ class Fake:
             "__snapshot": False,
         }
         return {"id": event["documentKey"]["_id"], "value": None if deleted else value, "time": time_, "seq": seq, "op": op}
+
+    @staticmethod
+    def look_up(tick: int, messages: list[dict]) -> None:
+        """A key's last update of the tick carries the image at the cut, as a boundary look-up gives it."""
+        last = {message["id"]: message for message in messages}
+        for message in last.values():
+            if message["op"] == "u":
+                message["value"]["__image_time"] = (tick - 1) << 32 | 0xFFFFFFFF
 
     def disturb(self, messages: list[dict], fault: str | None) -> list[dict]:
         """Faults in what is sent."""

@@ -198,9 +198,19 @@ def sample(items: list, count: int) -> list:
 
 
 def check(
-    topics: Topics, source: Source, prefix: str, interval_ms: int, folds: int = 8, connector: str | None = None
+    topics: Topics,
+    source: Source,
+    prefix: str,
+    interval_ms: int,
+    folds: int = 8,
+    connector: str | None = None,
+    counted: int = 60,
 ) -> Report:
-    """Holds everything that a connector wrote against the law. Raises at the first part that is broken."""
+    """Holds everything that a connector wrote against the law. Raises at the first part that is broken.
+
+    Chains, histories and placement are held whole; counts and digests at up to `counted` anchors, folds at up to
+    `folds` cuts, spread, the last one always among them.
+    """
     report = Report()
     chain = anchors_module.read(topics, prefix, connector)
     anchors_module.check_chain(chain, interval_ms)
@@ -220,7 +230,7 @@ def check(
                 for record in exports[identity].records:
                     op = fold.operation(record)
                     report.operations[op] = report.operations.get(op, 0) + 1
-    for anchor in sample(chain, 60):
+    for anchor in sample(chain, counted):
         for entry in anchor.collections.values():
             check_entry(anchor, entry, exports[(entry["namespace"], entry["export"])])
     quarantine = []

@@ -51,6 +51,18 @@ class Record:
     def value(self):
         return self.decoder.decode(self.topic, MessageField.VALUE, self.value_bytes)
 
+    @cached_property
+    def hashed(self) -> int:
+        """This record's share of a digest."""
+        hasher = hashlib.sha256()
+        for part in (self.key_bytes, self.value_bytes):
+            if part is None:
+                hasher.update(b"\xff\xff\xff\xff")
+            else:
+                hasher.update(len(part).to_bytes(4, "big"))
+                hasher.update(part)
+        return int.from_bytes(hasher.digest(), "big")
+
     @property
     def key_schema_id(self) -> int:
         return schema_id(self.key_bytes)
@@ -180,14 +192,5 @@ class Topics:
 
 def digest(records) -> bytes:
     """sum256-sha256-v1: order-free and additive over (key bytes, value bytes)."""
-    total = 0
-    for record in records:
-        hasher = hashlib.sha256()
-        for part in (record.key_bytes, record.value_bytes):
-            if part is None:
-                hasher.update(b"\xff\xff\xff\xff")
-            else:
-                hasher.update(len(part).to_bytes(4, "big"))
-                hasher.update(part)
-        total += int.from_bytes(hasher.digest(), "big")
+    total = sum(record.hashed for record in records)
     return (total % (1 << 256)).to_bytes(32, "big")
