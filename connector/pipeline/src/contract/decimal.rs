@@ -104,6 +104,19 @@ impl Decimal {
         }
     }
 
+    /// The text that the Decimal128 specification asks for: as stored, exponent included; what Extended JSON has.
+    pub fn scientific(self) -> String {
+        let Self::Finite { negative, coefficient, exponent } = self else { return self.plain() };
+        let digits = coefficient.to_string();
+        let adjusted = exponent + digits.len() as i32 - 1;
+        if exponent <= 0 && adjusted >= -6 {
+            return self.plain();
+        }
+        let (first, others) = digits.split_at(1);
+        let point = if others.is_empty() { "" } else { "." };
+        format!("{}{first}{point}{others}E{adjusted:+}", sign(negative))
+    }
+
     /// Plain notation, never with an exponent; zeros after the point stay as they were stored. At most about 6,200
     /// characters.
     pub fn plain(self) -> String {
