@@ -34,7 +34,7 @@ def _written(stack, name, connector, kills=2, **settings):
         wait_for("anchors", lambda: run.must_live() and len(one.anchors()) > before + 1, 60)
         one.kill(run)
     writer.stop()
-    one.until("now")
+    one.finish()
     return one
 
 

@@ -34,7 +34,7 @@ def test_a_new_field_widens_the_contract(stack, name, connector):
     changed, inserted = _last(one, name, 1), _last(one, name, 100)
     assert changed.value["added"] == {"deep": [1.5]} and inserted.value["other_name"] is True
     assert inserted.value_schema_id != first
-    one.until("now")
+    one.until("anchor")
     report = law.check(stack.topics, stack.source, name, one.interval_ms, folds=3)
     assert report.held_out == 0 and "__spill" not in json.dumps([r for r in (changed.value.get("__spill"),) if r])
 
@@ -52,7 +52,7 @@ def test_behind_the_version_budget_fields_are_spilled(stack, name, connector):
     assert any("new5" in path for path in spilled.value["__spill"]), spilled.value
     versions = stack.topics.decoder.registry.get_versions(f"{one.topic(f'{name}.items')}-value")
     assert len(versions) <= 1 + 2, versions
-    one.until("now")
+    one.until("anchor")
     report = law.check(stack.topics, stack.source, name, one.interval_ms, folds=3)
     assert report.held_out == 0
     assert one.anchors()[-1].collections[f"{name}.items"]["records"]["spilled"] >= 3
@@ -84,7 +84,7 @@ def test_what_cannot_fit_is_quarantined_whole(stack, name, connector):
     items.update_one({"_id": 1}, {"$set": {"n": 7}})
     wait_for("it to be back", lambda: run.must_live() and _last(one, name, 1).value_bytes is not None, 30)
     assert run.terminate() == 0
-    one.until("now")
+    one.until("anchor")
     report = law.check(stack.topics, stack.source, name, one.interval_ms, folds=20)
     assert report.held_out >= 1, report
     live = fold.fold(fold.histories(one.records(f"{name}.items")))
@@ -112,7 +112,7 @@ def test_schemas_deleted_gives_the_same_ids(stack, name, connector):
     before = one.anchors()[-1].collections[f"{name}.items"]
     shutil.rmtree(one.folder / "schemas")
     stack.client[name].items.update_many({}, {"$set": {"s": "again"}})
-    one.until("now")
+    one.until("anchor")
     after = one.anchors()[-1].collections[f"{name}.items"]
     assert after["key_schema_id"] == before["key_schema_id"]
     assert after["value_schema_ids"] == before["value_schema_ids"]

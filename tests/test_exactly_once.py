@@ -28,7 +28,7 @@ def _busy(stack, name, connector, rate=200, **settings):
 def _settle(stack, one, writers, folds=4):
     for writer in writers:
         writer.stop()
-    one.until("now")
+    one.finish()
     report = law.check(stack.topics, stack.source, one.prefix, one.interval_ms, folds=folds, connector=one.name)
     assert report.folds > 0 and report.operations.get("u", 0) > 0, report
     return report

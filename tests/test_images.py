@@ -29,7 +29,7 @@ def test_images_of_hot_keys_are_the_documents_at_the_cut(stack, name, connector)
     for writer in writers:
         writer.stop()
     assert run.terminate() == 0
-    one.until("now")
+    one.until("anchor")
     law.check(stack.topics, stack.source, name, one.interval_ms, folds=5)
     entry = one.anchors()[-1].collections[f"{name}.items"]
     records = law.Export.read(stack.topics, entry).until(entry)
@@ -88,7 +88,7 @@ def test_one_key_many_times_in_one_transaction(stack, name, connector):
         one_key(stack.client, items, number, random.Random(number))
     one.wait_for_records(f"{name}.items", 3 + 2 * 5 + 4, run)
     assert run.terminate() == 0
-    one.until("now")
+    one.until("anchor")
     by_key = {h[0].key["_id"]: h for h in fold.histories(one.records(f"{name}.items")).values()}
     for number in (1, 2, 50):
         events = [record for record in by_key[number] if fold.operation(record) != "r"]
@@ -112,7 +112,7 @@ def test_one_and_one_point_zero_are_one_key(stack, name, connector):
     items.insert_one({"_id": 99, "v": "end"})
     one.wait_for_records(f"{name}.items", 10, run)
     assert run.terminate() == 0
-    one.until("now")
+    one.until("anchor")
     live = fold.fold(fold.histories(one.records(f"{name}.items")))
     assert len(live) == 7, [record.key for record in live.values()]
     law.check(stack.topics, stack.source, name, one.interval_ms, folds=3)

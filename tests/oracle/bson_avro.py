@@ -58,7 +58,11 @@ class Shape:
     def __init__(self, schema: dict):
         self.schema = schema
         self.named: dict[str, dict] = {}
+        # Lists of fields by their id (they live as long as the schema): name at the source, name, type, accepted kinds.
+        self._bound: dict[int, dict[str, tuple]] = {}
         self._learn(schema, schema.get("namespace", ""))
+        self._identifier = [field for field in self.fields if field.get("bson.name", field["name"]) == "_id"]
+        self._others = [field for field in self.fields if field not in self._identifier]
 
     def _learn(self, schema, space: str) -> None:
         if isinstance(schema, list):
@@ -82,22 +86,22 @@ class Shape:
     def expected(self, document: dict) -> tuple[dict, dict]:
         """The value without metadata, and what must stand in `__spill`: path to BSON value."""
         spill: dict[str, object] = {}
-        fields = [field for field in self.fields if field.get("bson.name", field["name"]) != "_id"]
         rest = {name: value for name, value in document.items() if name != "_id"}
-        result = self._record(rest, fields, "", spill)
+        result = self._record(rest, self._others, "", spill)
         # The value's `_id` is the same datum as the key's, by the key's rules.
-        for field in self.fields:
-            if field.get("bson.name", field["name"]) == "_id":
-                schema, _ = branch(field["type"])
-                result[field["name"]] = key_datum(document["_id"], {"fields": [{**field, "type": schema}]})
+        for field in self._identifier:
+            schema, _ = branch(field["type"])
+            result[field["name"]] = key_datum(document["_id"], {"fields": [{**field, "type": schema}]})
         return result, spill
 
     def _record(self, document: dict, fields: list[dict], path: str, spill: dict) -> dict:
         result = {}
-        bound = {field.get("bson.name", field["name"]): field for field in fields}
-        for name, field in bound.items():
-            value = document.get(name)
-            result[field["name"]] = self._value(value, field["type"], kinds(field), f"{path}.{name}", spill)
+        bound = self._bound.get(id(fields))
+        if bound is None:
+            bound = {f.get("bson.name", f["name"]): (f["name"], f["type"], kinds(f)) for f in fields}
+            self._bound[id(fields)] = bound
+        for name, (as_, schema, accepted) in bound.items():
+            result[as_] = self._value(document.get(name), schema, accepted, f"{path}.{name}", spill)
         for name, value in document.items():
             if name not in bound:
                 spill[normal_path(f"{path}.{name}")] = value
@@ -115,13 +119,15 @@ class Shape:
             return None
         if isinstance(schema, dict) and isinstance(schema["type"], (dict, list)):
             return self._value(value, schema["type"], accepted | kinds(schema), path, spill)
-        accepted = accepted | kinds({"type": schema}) if isinstance(schema, dict) else accepted
+        if isinstance(schema, dict) and "bson.type" in schema:
+            accepted = accepted | kinds({"type": schema})
         kind = schema["type"] if isinstance(schema, dict) else schema
         match kind:
             case "record" if isinstance(value, dict):
                 return self._record(value, schema["fields"], path, spill)
             case "array" if isinstance(value, list):
-                return [self._value(v, schema["items"], accepted, f"{path}.{at}", spill) for at, v in enumerate(value)]
+                inner = accepted - {"array", "document", "object"}
+                return [self._value(v, schema["items"], inner, f"{path}.{at}", spill) for at, v in enumerate(value)]
             case "array" if isinstance(value, Binary) and value.subtype == 9:
                 return vector(value)
             case "map" if isinstance(value, dict):

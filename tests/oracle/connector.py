@@ -160,6 +160,11 @@ class Connector:
         assert lines, f"`run --until {what}` printed nothing on stdout\n{run.stderr[-3000:]}"
         return lines[-1].strip()
 
+    def finish(self) -> str:
+        """Two clean runs: one that finishes what was begun, one up to an anchor behind all that was written by now."""
+        self.until("now")
+        return self.until("anchor")
+
     def kill(self, run: Run) -> None:
         """`kill -9`; counts it only if it met a live process."""
         assert run.kill(), f"the run had ended before it was killed: no fault fired\n{run.stderr[-3000:]}"
@@ -169,15 +174,22 @@ class Connector:
         """All anchors so far; none if the topic is not there yet."""
         if f"{self.prefix}.anchors" not in self.stack.topics.names(self.prefix):
             return []
-        return anchors_module.read(self.stack.topics, self.prefix, connector or self.name)
+        topics, topic = self.stack.topics, f"{self.prefix}.anchors"
+        records = topics.read(topic, topics.committed(topic))
+        return anchors_module.build(records, topics, connector or self.name)
 
     def topic(self, namespace: str) -> str:
         return f"{self.prefix}.{namespace}"
 
-    def records(self, namespace: str, timeout: float = 60):
-        """All committed records of a collection's topic; none if it is not there yet."""
-        topic = self.topic(namespace)
-        return self.stack.topics.read(topic, timeout=timeout) if topic in self.stack.topics.names(topic) else []
+    def records(self, namespace: str):
+        """All records of a collection's topic that are committed by now; none if it is not there yet."""
+        topics, topic = self.stack.topics, self.topic(namespace)
+        return topics.read(topic, topics.committed(topic)) if topic in topics.names(topic) else []
+
+    def ends(self, namespace: str) -> int:
+        """The sum of the topic's committed ends: quick to ask, grows with each commit (markers count too)."""
+        topics, topic = self.stack.topics, self.topic(namespace)
+        return sum(end for _, end in topics.committed(topic).values()) if topic in topics.names(topic) else 0
 
     def wait_for_records(self, namespace: str, count: int, run: Run | None = None, limit: float = 60.0):
         """Waits until a collection's topic holds at least `count` committed records."""
@@ -202,7 +214,9 @@ class Connector:
         """The offsets topic, in order: Kafka Connect's keys (name, partition) and values."""
         if self.offsets_topic not in self.stack.topics.names(self.offsets_topic):
             return []
-        records = sorted(self.stack.topics.read(self.offsets_topic), key=lambda record: (record.timestamp, record.offset))
+        topics = self.stack.topics
+        stored = topics.read(self.offsets_topic, topics.committed(self.offsets_topic))
+        records = sorted(stored, key=lambda record: (record.timestamp, record.offset))
         return [
             (json.loads(record.key_bytes), json.loads(record.value_bytes) if record.value_bytes else None)
             for record in records

@@ -124,10 +124,11 @@ def _single_text(value, accepted: set[str]):
     if isinstance(value, str) and accepted <= {"string", "symbol"}:
         return str(value)
     if is_number(value):
+        text = number_text(value)
+        if not text.startswith("{"):
+            return text
         number = exact_number(value)
-        if not isinstance(number, str) and number.denominator == 1:
-            return str(number.numerator)
-        return plain_decimal(value, normalised=True) if isinstance(value, Decimal128) else repr(value)
+        return number if isinstance(number, str) else plain_decimal(value, normalised=True)
     raise Unfit(f"{value!r} as a key of {sorted(accepted)}")
 
 

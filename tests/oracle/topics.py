@@ -143,6 +143,10 @@ class Topics:
             for number in self.partitions(topic)
         }
 
+    def committed(self, topic: str) -> Ranges:
+        """What is committed by now: up to the first open transaction. For looks at a run that lives or was killed."""
+        return self.ends(topic, "read_committed")
+
     def read(self, topic: str, ranges: Ranges | None = None, timeout: float = 60) -> list[Record]:
         """Committed records of `[first, end)` of each partition; all there is now, if no ranges are given.
 
@@ -161,7 +165,7 @@ class Topics:
             while pending:
                 if time.monotonic() > deadline:
                     raise Incomplete(f"{topic}: {pending} not reached in {timeout} s")
-                for message in consumer.consume(2000, 0.2):
+                for message in consumer.consume(2000, 0.03):
                     error = message.error()
                     number = message.partition()
                     if error and error.code() != KafkaError._PARTITION_EOF:
