@@ -14,6 +14,7 @@ mod ffi;
 mod lane;
 mod offsets;
 mod producer;
+mod queueing;
 mod reader;
 mod registry;
 mod settings;

@@ -2,9 +2,12 @@
 //!
 //! Invariants: 404 is "no such thing"; a refusal of the schema never repeats; what may pass is told as such.
 
+use std::error::Error;
+
 use moorline_pipeline::error::{Failure, Next, Problem, Result};
 use schema_registry_converter::async_impl::schema_registry::SrSettings;
 use schema_registry_converter::error::SRCError;
+use schema_registry_converter::schema_registry_common::RawError;
 
 use super::{Credentials, RegistrySettings};
 
@@ -24,16 +27,23 @@ pub(super) enum Answer {
 impl Answer {
     /// By status first: codes differ between registries (Apicurio gives 0 or 409 where Confluent gives 40901).
     pub(super) fn of(error: &SRCError) -> Self {
-        let words = match &error.cause {
-            Some(cause) => format!("{}: {cause}", error.error),
-            None => error.error.clone(),
-        };
+        let words = words(error);
         match status(error) {
             Some(404) => Self::Absent,
             Some(401 | 403) => Self::Forbidden(words),
             Some(408 | 425 | 429 | 500..=599) | None => Self::Passing(words),
             Some(_) => Self::Refused(words),
         }
+    }
+}
+
+/// The registry's own words, else the crate's with their cause.
+fn words(error: &SRCError) -> String {
+    let told = error.source().and_then(|source| source.downcast_ref::<RawError>());
+    match (told, status(error), &error.cause) {
+        (Some(told), Some(status), _) => format!("status {status}, code {}: {}", told.error_code, told.message),
+        (_, _, Some(cause)) => format!("{}: {cause}", error.error),
+        _ => error.error.clone(),
     }
 }
 
