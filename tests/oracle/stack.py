@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import subprocess
 from dataclasses import dataclass
 
 from pymongo import MongoClient
@@ -63,3 +64,37 @@ def own_name(test: str) -> str:
     """A name for one test: legal as a database, topic, group and Avro namespace."""
     short = re.sub(r"[^a-z0-9]+", "", test.lower().removeprefix("test_"))[:18]
     return f"{short}{secrets.token_hex(3)}"
+
+
+class OwnStack:
+    """A stack of a test's own, whose servers may be killed: started and disturbed by `xtask stack`."""
+
+    def __init__(self, nodes: int):
+        self.xtask = variable("MOORLINE_XTASK")
+        self.name = f"faults-{secrets.token_hex(3)}"
+        text = self._call("up", "--nodes", str(nodes), "--format", "env")
+        self.variables = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+        bootstrap, registry = self.variables["KAFKA_BOOTSTRAP"], self.variables["SCHEMA_REGISTRY_URL"]
+        uri = self.variables["MONGODB_URI"]
+        self.stack = Stack(uri, bootstrap, registry, Topics(bootstrap, registry), Source(uri))
+
+    def _call(self, verb: str, *arguments: str) -> str:
+        command = [self.xtask, "stack", verb, "--name", self.name, *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=240).stdout
+
+    def signal(self, server: str, name: str) -> None:
+        """`KILL`, `STOP` or `CONT` to `mongo0`, `kafka` or `registry`."""
+        self._call("signal", "--server", server, "--signal", name)
+
+    def restart(self, server: str) -> None:
+        self._call("restart", "--server", server)
+
+    def primary(self) -> str:
+        """The role of the node that takes writes now."""
+        host, port = self.stack.client.admin.command("hello")["primary"].rsplit(":", 1)
+        roles = {self.variables[name]: name for name in self.variables if name.startswith("MONGO") and name.endswith("_PORT")}
+        return roles[port].removesuffix("_PORT").lower()
+
+    def down(self) -> None:
+        self.stack.source.close()
+        self._call("down")

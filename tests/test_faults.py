@@ -1,0 +1,105 @@
+"""Servers that are lost under way: the primary, the broker, the registry. Nothing is lost, nothing stands twice.
+
+Invariants: these tests have a stack of their own, so that they disturb no other; each asserts that the fault had an
+effect on the server, and that the connector went on by itself, in the same process.
+"""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from oracle import law
+from oracle.connector import Connector, wait_for
+from oracle.stack import OwnStack, own_name
+from oracle.writer import Writer, load
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def own():
+    """Three MongoDB nodes, a broker and a registry."""
+    made = OwnStack(3)
+    yield made
+    made.down()
+
+
+@pytest.fixture
+def busy(request, own, tmp_path):
+    """A connector that streams beside writers; at the end all is read and the law is held."""
+    name = own_name(request.node.name)
+    kinds = {f"{name}.a": "number", f"{name}.b": "string"}
+    for namespace, kind in kinds.items():
+        load(own.stack.mongodb_uri, namespace, 300, kind)
+    one = Connector(own.stack, name, tmp_path, ",".join(kinds), {"max.batch.size": "100"})
+    writers = [Writer(own.stack.mongodb_uri, kinds, seed, rate=80) for seed in range(2)]
+    for writer in writers:
+        writer.start()
+    run = one.start()
+    one.wait_for_anchor(lambda anchor: anchor.record["complete"] and anchor.collections, run)
+    yield one, run, writers
+    one.close()
+    if getattr(request.node, "call_failed", True):
+        print(one.story())
+
+
+def _goes_on(own, one, run, writers) -> None:
+    """The same process commits again, and in the end the law holds."""
+    newest = one.anchors()[-1].cut
+    one.wait_for_anchor(lambda anchor: anchor.cut > (newest[0] + 2, 0), run, limit=120)
+    for writer in writers:
+        writer.stop()
+    assert run.terminate() == 0
+    one.finish()
+    report = law.check(own.stack.topics, own.stack.source, one.prefix, one.interval_ms, folds=5, connector=one.name)
+    assert report.folds >= 2 and report.operations.get("u", 0) > 0, report
+
+
+def test_the_primary_is_killed(own, busy):
+    one, run, writers = busy
+    lost = own.primary()
+    own.signal(lost, "KILL")
+    wait_for("another primary", lambda: own.primary() != lost, 60, pause=0.3)
+    _goes_on(own, one, run, writers)
+    own.restart(lost)
+
+
+def test_the_primary_steps_down(own, busy):
+    one, run, writers = busy
+    lost = own.primary()
+    own.stack.client.admin.command({"replSetStepDown": 20, "force": True})
+    wait_for("another primary", lambda: own.primary() != lost, 60, pause=0.3)
+    _goes_on(own, one, run, writers)
+
+
+def test_the_broker_is_killed(own, busy):
+    one, run, writers = busy
+    own.signal("kafka", "KILL")
+    time.sleep(2)
+    assert run.alive, run.stderr[-2000:]
+    own.restart("kafka")
+    _goes_on(own, one, run, writers)
+
+
+def test_the_broker_hangs(own, busy):
+    one, run, writers = busy
+    own.signal("kafka", "STOP")
+    time.sleep(8)
+    own.signal("kafka", "CONT")
+    _goes_on(own, one, run, writers)
+
+
+def test_known_schemas_go_on_without_the_registry(own, busy):
+    one, run, writers = busy
+    newest = one.anchors()[-1].cut
+    own.signal("registry", "STOP")
+    try:
+        topic = f"{one.prefix}.anchors"
+        ends = own.stack.topics.committed(topic)
+        wait_for("more anchors", lambda: run.must_live() and own.stack.topics.committed(topic)[0][1] > ends[0][1] + 3, 60)
+    finally:
+        own.signal("registry", "CONT")
+    assert one.anchors()[-1].cut > newest
+    _goes_on(own, one, run, writers)
