@@ -203,7 +203,7 @@ fn sign(negative: bool) -> &'static str {
 
 /// Without trailing zeros; the coefficient is not zero.
 fn stripped(mut coefficient: u128, mut exponent: i32) -> (u128, i32) {
-    while coefficient % 10 == 0 && coefficient != 0 {
+    while coefficient != 0 && coefficient.is_multiple_of(10) {
         coefficient /= 10;
         exponent += 1;
     }

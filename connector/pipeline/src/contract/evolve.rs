@@ -1,1 +1,267 @@
-//! Widening a contract by documents that did not fit.
+//! Widening a contract by documents that did not fit: new fields, and the few changes of type that every reader of the
+//! old schema survives.
+//!
+//! Invariants: no field is removed, renamed or narrowed; a record never becomes a map; a type only goes from whole
+//! numbers to doubles, and text only comes to take more kinds of values; what can't be widened is named and left as it
+//! was, so that its documents meet the policy. The same documents in the same order give the same contract.
+
+use std::collections::BTreeSet;
+
+use bson::RawDocument;
+
+use super::infer::budget;
+use super::infer::choose::{Place, word};
+use super::infer::kind::Kind;
+use super::infer::seen::{Scope, Seen, Shape};
+use super::infer::{self, Chooser, Options};
+use super::model::{Contract, Field, Limits, Record, Type};
+use super::names::{self, Taken};
+use super::plan::excluded::Excluded;
+
+/// What came of an evolution.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Evolution {
+    /// The wider contract; `None` where nothing could be widened.
+    pub contract: Option<Contract>,
+    /// What was widened, in the contract's order.
+    pub added: Vec<Widened>,
+    /// What was not.
+    pub refused: Vec<Refused>,
+}
+
+/// A field that was added or widened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Widened {
+    /// Dotted BSON path.
+    pub path: String,
+    /// Its type now, in a word.
+    pub ty: String,
+}
+
+/// A change that no reader of the old schema would survive, or that a limit forbids.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// The rule, for example `MC602`.
+    pub rule: &'static str,
+    /// Dotted BSON path.
+    pub path: String,
+    /// What the contract has.
+    pub expected: String,
+    /// What was found.
+    pub found: String,
+}
+
+/// New fields under one path below the top after which it looks like a dictionary: a person should say so.
+const DICTIONARY_GUARD: usize = 16;
+
+/// Widens a contract by documents, as far as it can be widened.
+pub fn evolve<'a>(
+    contract: &Contract,
+    documents: impl Iterator<Item = &'a RawDocument>,
+    limits: &Limits,
+) -> Evolution {
+    let excluded = Excluded::of(&contract.excluded);
+    let scope = Scope::new(limits.max_depth, (!excluded.is_empty()).then_some(&excluded));
+    let mut shape = Shape::default();
+    for document in documents {
+        shape.add(document.as_bytes(), scope);
+    }
+    let options = Options::default();
+    let mut widening = Widening {
+        chooser: Chooser::new(limits.max_depth, &options),
+        room: limits.max_fields.saturating_sub(budget::leaves(&contract.fields)),
+        result: Evolution::default(),
+    };
+    widening.chooser.take_record(&contract.name);
+    widening.take_records(&contract.fields);
+    let mut fields = contract.fields.clone();
+    let mut taken = Taken::default();
+    taken.take("_id");
+    for name in names::METADATA.iter().chain([&names::SPILL]) {
+        taken.take(&format!("{}{name}", names::METADATA_PREFIX));
+    }
+    let place = Place { path: String::new(), record: contract.name.clone(), level: 0, above: Vec::new() };
+    widening.fields(&mut fields, &shape, &place, taken);
+    let mut evolution = widening.result;
+    if fields != contract.fields {
+        evolution.contract = Some(Contract { fields, ..contract.clone() });
+    }
+    evolution
+}
+
+/// The kinds that a text field takes, spelled out: nothing named stands for strings and what is written as them.
+pub(crate) fn spelled(accepts: Vec<String>) -> Vec<String> {
+    if !accepts.is_empty() {
+        return accepts;
+    }
+    [Kind::String, Kind::Symbol, Kind::JavaScript].iter().map(|kind| kind.name().to_owned()).collect()
+}
+
+/// One evolution on its way.
+struct Widening<'a> {
+    chooser: Chooser<'a>,
+    /// Leaves that may still be added.
+    room: usize,
+    result: Evolution,
+}
+
+impl Widening<'_> {
+    fn take_records(&mut self, fields: &[Field]) {
+        for field in fields {
+            let mut ty = &field.ty;
+            while let Type::Array(inner) | Type::Map(inner) = ty {
+                ty = inner;
+            }
+            if let Type::Record(record) = ty {
+                self.chooser.take_record(&record.name);
+                self.take_records(&record.fields);
+            }
+        }
+    }
+
+    /// The fields of a record against the documents seen at its place.
+    fn fields(&mut self, fields: &mut Vec<Field>, shape: &Shape, place: &Place, mut taken: Taken) {
+        for field in fields.iter() {
+            taken.take(&field.name);
+        }
+        let top = place.level == 0;
+        let mut above = place.above.clone();
+        above.push(shape.keys().iter().map(|key| key.name.clone()).collect::<BTreeSet<_>>());
+        let known: BTreeSet<String> = fields.iter().map(|field| field.bson_name.clone()).collect();
+        let below = |name: &str, record: String| Place {
+            path: if place.path.is_empty() { name.to_owned() } else { format!("{}.{name}", place.path) },
+            record,
+            level: place.level + 1,
+            above: above.clone(),
+        };
+        for field in fields.iter_mut() {
+            if let Some(seen) = shape.get(&field.bson_name) {
+                let place = below(&field.bson_name, format!("{}_{}", place.record, field.name));
+                let mut accepts = field.accepts.clone();
+                if self.widen(&mut field.ty, &mut accepts, seen, &place) {
+                    field.accepts = accepts;
+                    self.result.added.push(Widened { path: place.path, ty: word(&field.ty) });
+                }
+            }
+        }
+        let is_ours = |name: &str| known.contains(name) || (top && name == "_id");
+        let new = shape.keys().iter().filter(|key| !is_ours(&key.name));
+        let new: Vec<_> = new.filter(|key| !top || !infer::is_excluded(&key.name, &key.seen)).collect();
+        if !top && new.len() >= DICTIONARY_GUARD {
+            self.refuse("MC616", &place.path, "a record", format!("{} new names at once: a dictionary?", new.len()));
+            return;
+        }
+        for key in new {
+            let name = names::field(&key.name);
+            let place = below(&key.name, format!("{}_{name}", place.record));
+            if taken.has(&name) {
+                self.refuse("MC104", &place.path, &format!("the name {name} for another field"), key.name.clone());
+                continue;
+            }
+            let Some((ty, accepts)) = self.chooser.choose(&key.seen, &place, &mut Vec::new()) else { continue };
+            let leaves = budget::leaves_of(&ty);
+            if leaves > self.room {
+                self.refuse("MC614", &place.path, "no more fields", word(&ty));
+                continue;
+            }
+            self.room -= leaves;
+            taken.take(&name);
+            self.result.added.push(Widened { path: place.path, ty: word(&ty) });
+            let properties = serde_json::Map::new();
+            fields.push(Field { name, bson_name: key.name.clone(), ty, accepts, required: false, properties });
+        }
+    }
+
+    /// Widens the type at a place; whether the place itself has changed.
+    fn widen(&mut self, ty: &mut Type, accepts: &mut Vec<String>, seen: &Seen, place: &Place) -> bool {
+        let mut changed = false;
+        for kind in seen.kinds.keys().copied() {
+            match (&mut *ty, kind) {
+                (Type::Record(record), Kind::Object) => self.record(record, seen, place),
+                (Type::Map(values), Kind::Object) => {
+                    if let Some(shape) = &seen.shape {
+                        let below = Place { path: format!("{}{{}}", place.path), level: place.level + 1, ..place.clone() };
+                        changed |= self.widen(values, accepts, &shape.values(), &below);
+                    }
+                }
+                (Type::Array(items), Kind::Array) => {
+                    if let Some(seen) = &seen.items {
+                        let below = Place { path: format!("{}[]", place.path), level: place.level + 1, ..place.clone() };
+                        changed |= self.widen(items, accepts, seen, &below);
+                    }
+                }
+                (Type::Double, _) if seen.wide > 0 && kind == Kind::Int64 => {
+                    self.refuse("MC605", &place.path, "a number that a double holds exactly", kind.name());
+                }
+                (ty, kind) if takes(ty, accepts, kind) => {}
+                (Type::Long, Kind::Double) if !named(accepts, Kind::Timestamp) && seen.wide == 0 => {
+                    *ty = Type::Double;
+                    for kind in [Kind::Int32, Kind::Int64, Kind::Double] {
+                        if !named(accepts, kind) && (kind == Kind::Double || accepts.is_empty()) {
+                            accepts.push(kind.name().to_owned());
+                        }
+                    }
+                    changed = true;
+                }
+                (Type::String, kind) if is_written_as_text(accepts, kind) => {
+                    *accepts = spelled(std::mem::take(accepts));
+                    accepts.push(kind.name().to_owned());
+                    changed = true;
+                }
+                (ty, kind) => {
+                    let expected = if accepts.is_empty() { word(ty) } else { accepts.join("|") };
+                    self.refuse("MC602", &place.path, &expected, kind.name());
+                }
+            }
+        }
+        changed
+    }
+
+    fn record(&mut self, record: &mut Record, seen: &Seen, place: &Place) {
+        if let Some(shape) = &seen.shape {
+            let place = Place { record: record.name.clone(), ..place.clone() };
+            self.fields(&mut record.fields, shape, &place, Taken::default());
+        }
+    }
+
+    fn refuse(&mut self, rule: &'static str, path: &str, expected: &str, found: impl Into<String>) {
+        let (path, expected) = (path.to_owned(), expected.to_owned());
+        self.result.refused.push(Refused { rule, path, expected, found: found.into() });
+    }
+}
+
+fn named(accepts: &[String], kind: Kind) -> bool {
+    accepts.iter().any(|name| name == kind.name())
+}
+
+/// Whether a type takes values of a kind already.
+fn takes(ty: &Type, accepts: &[String], kind: Kind) -> bool {
+    match ty {
+        Type::Any => true,
+        Type::Long if named(accepts, Kind::Timestamp) => kind == Kind::Timestamp,
+        Type::Long => matches!(kind, Kind::Int32 | Kind::Int64) || (kind == Kind::Double && named(accepts, kind)),
+        Type::Double => kind.is_number() || (kind == Kind::Decimal && named(accepts, kind)),
+        Type::String if accepts.is_empty() => kind.is_plain_text(),
+        Type::String => named(accepts, kind),
+        Type::Boolean => kind == Kind::Boolean,
+        Type::Uuid => kind == Kind::Uuid,
+        Type::Bytes => {
+            matches!(kind, Kind::Binary | Kind::FloatVector | Kind::IntVector)
+                || (kind == Kind::Uuid && named(accepts, kind))
+        }
+        Type::Timestamp => kind == Kind::Date,
+        Type::Decimal { .. } => kind == Kind::Decimal || kind.is_number(),
+        Type::FloatVector => kind == Kind::FloatVector,
+        Type::IntVector => kind == Kind::IntVector,
+        Type::Record(_) | Type::Map(_) => kind == Kind::Object,
+        Type::Array(_) => kind == Kind::Array,
+    }
+}
+
+/// Whether a kind is text beside what a text field takes: other text always, numbers beside decimals and decimals
+/// beside text only; never numbers beside strings, since `"1"` and `1` would become one value.
+fn is_written_as_text(accepts: &[String], kind: Kind) -> bool {
+    let decimals = named(accepts, Kind::Decimal);
+    let text = accepts.is_empty() || [Kind::String, Kind::ObjectId].iter().any(|kind| named(accepts, *kind));
+    kind.is_text() || (kind == Kind::Decimal && text) || (kind.is_number() && decimals && !text)
+}

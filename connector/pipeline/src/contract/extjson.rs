@@ -14,6 +14,7 @@ use super::decimal::{Decimal, Number};
 use super::plan::excluded::Excluded;
 use super::plan::walk::{Elements, Malformed, Value, tag};
 use super::plan::wire;
+use crate::model::Id;
 
 /// Levels that are followed.
 const DEPTH: u32 = 256;
@@ -61,16 +62,33 @@ pub fn canonical(document: &RawDocument, out: &mut Vec<u8>) -> Result<(), Error>
     whole(Style::Canonical, document.as_bytes(), out)
 }
 
-/// Appends a canonical text whatever the bytes are, for the quarantine, and says what is not in it.
-pub fn canonical_lossy(document: &[u8], out: &mut Vec<u8>) -> Lost {
+/// Appends a canonical text whatever the bytes are, for the quarantine, and says what is not in it. What the contract
+/// excludes is left out: a topic must not leak what another hides.
+pub fn canonical_lossy(document: &[u8], excluded: &[String], out: &mut Vec<u8>) -> Lost {
     let start = out.len();
+    let excluded = Excluded::of(excluded);
     let mut writer = Writer { style: Style::Canonical, lossy: true, replaced: false, out };
-    if writer.document(document, None, 0).is_ok() {
+    if writer.document(document, (!excluded.is_empty()).then_some(&excluded), 0).is_ok() {
         return Lost { replaced: writer.replaced, malformed: false };
     }
     out.truncate(start);
     binary(0, document, out);
     Lost { replaced: false, malformed: true }
+}
+
+/// The canonical text of an `_id` whatever its bytes are.
+pub fn id_text(id: &Id) -> String {
+    let mut out = Vec::new();
+    let mut writer = Writer { style: Style::Canonical, lossy: true, replaced: false, out: &mut out };
+    let element = Elements::of(id.as_bytes()).and_then(|mut elements| elements.next());
+    match element {
+        Ok(Some((_, value))) if writer.value(value, None, 0).is_ok() => {}
+        _ => {
+            out.clear();
+            binary(0, id.as_bytes(), &mut out);
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
 }
 
 /// How values are written.

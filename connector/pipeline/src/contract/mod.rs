@@ -1,10 +1,11 @@
 //! Contracts: the Avro schema that a collection's documents must meet, and raw BSON to Avro by a compiled plan.
 //!
-//! * [`model`]: what a contract is. * [`file`]: the `.avsc` file, read and written. * [`names`]: BSON names to Avro names.
-//! * [`infer`]: from a sample. * [`evolve`]: widening by documents that did not fit. * [`derive`]: what is registered.
-//! * [`merge`]: a contract back from what is registered, and with its file.
-//! * [`plan`]: compiled encoders for key and value. * [`key`]: how an `_id` is written. * [`extjson`]: Extended JSON text.
-//! * [`decimal`]: Decimal128.
+//! * [`model`] is what a contract is, [`file`] its `.avsc` file, read and written.
+//! * [`names`] turns BSON names into Avro names.
+//! * [`infer`] makes a contract from a sample, [`evolve`] widens one by documents that did not fit.
+//! * [`derive`] gives what is registered, [`merge`] a contract back from that, also beside its file.
+//! * [`plan`] has the compiled encoders for key and value, [`key`] how an `_id` is written.
+//! * [`extjson`] writes Extended JSON text, [`decimal`] reads Decimal128.
 
 pub mod decimal;
 pub mod derive;

@@ -24,7 +24,8 @@ use super::model::{Contract, KeyKind, Misfit, Output};
 /// What happens to fields that the contract does not know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnknownFields {
-    /// The document is a misfit, unless all of them are null.
+    /// The document is a misfit, unless all of them are null or, where the output has `__spill`, empty arrays: those
+    /// go there, since no type can be given to them.
     Report,
     /// To the map `__spill`; where the output has none, as [`UnknownFields::Report`].
     Spill,
@@ -145,7 +146,7 @@ impl Plan {
         slots.clear();
         spill.clear();
         wire::frame(self.value_schema_id, out);
-        let mut walk = record::Walk { unknown: self.unknown, key: &self.key, slots, spill, duplicates: 0 };
+        let mut walk = record::Walk { unknown: self.unknown, spills: self.spill, key: &self.key, slots, spill, duplicates: 0 };
         walk.record(&self.root, document, out)?;
         let mut duplicates = walk.duplicates;
         meta.write(out);

@@ -36,6 +36,8 @@ impl Slot {
 /// One document on its way.
 pub(super) struct Walk<'w> {
     pub(super) unknown: UnknownFields,
+    /// Whether the output has `__spill`.
+    pub(super) spills: bool,
     pub(super) key: &'w KeyKind,
     pub(super) slots: &'w mut Vec<Slot>,
     pub(super) spill: &'w mut Spill,
@@ -110,6 +112,10 @@ impl Walk<'_> {
             UnknownFields::Spill => self.spill.take(name, value, below).map_err(named),
             // Null says no more than a missing field does, and there is no type to give it.
             UnknownFields::Report if matches!(value.tag, tag::NULL | tag::UNDEFINED) => Ok(()),
+            // An empty array has no type to give either, but says more than nothing.
+            UnknownFields::Report if self.spills && value.is_empty_array() => {
+                self.spill.take(name, value, below).map_err(named)
+            }
             UnknownFields::Report => Err(named(misfit::unknown_field(value))),
         }
     }

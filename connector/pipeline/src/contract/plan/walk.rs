@@ -127,6 +127,11 @@ impl<'a> Elements<'a> {
 }
 
 impl<'a> Value<'a> {
+    /// Whether it is an array without items.
+    pub(crate) fn is_empty_array(self) -> bool {
+        self.tag == tag::ARRAY && self.bytes.len() == 5
+    }
+
     /// Bytes of a string, symbol or code, without length and zero.
     #[inline]
     pub(crate) fn text(self) -> &'a [u8] {

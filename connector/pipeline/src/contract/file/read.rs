@@ -1,0 +1,331 @@
+//! Avro's JSON to types of ours: for contract files and for what is registered, problems by JSON pointer.
+//!
+//! Invariants: nothing is taken that would be lost in writing it again; every problem is found, not only the first.
+
+use serde_json::{Map, Value as Json};
+
+use super::place::step;
+use super::render;
+use crate::contract::model::{Field, KeyKind, Record, Type};
+use crate::contract::names::{self, Taken};
+
+/// A problem at a JSON pointer.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Problem {
+    pub(crate) pointer: String,
+    pub(crate) code: &'static str,
+    pub(crate) what: String,
+    pub(crate) fix: String,
+}
+
+/// What a contract may not say in any Avro reader.
+pub(crate) const SHAPE: &str = "MOOR-4001";
+/// A property of ours that does not exist.
+pub(crate) const PROPERTY: &str = "MOOR-4002";
+
+const FIELD_PROPERTIES: [&str; 10] =
+    ["required", "allowed", "range", "map.keys", "on.drift", "tags", "mask", "owner", "key", "ignore"];
+const RECORD_PROPERTIES: [&str; 2] = ["tags", "owner"];
+
+/// Reads parts of a schema, and collects what is wrong with them.
+#[derive(Default)]
+pub(crate) struct Reader {
+    pub(crate) problems: Vec<Problem>,
+    records: Taken,
+}
+
+impl Reader {
+    pub(crate) fn wrong(&mut self, pointer: &str, code: &'static str, what: impl Into<String>, fix: impl Into<String>) {
+        self.problems.push(Problem { pointer: pointer.to_owned(), code, what: what.into(), fix: fix.into() });
+    }
+
+    /// Takes a record's name; names of the topic's own records are taken already.
+    pub(crate) fn record_name(&mut self, name: &str, pointer: &str) {
+        if names::sanitise(name) != name {
+            self.wrong(pointer, SHAPE, format!("{name} is no Avro name"), format!("\"name\": \"{}\"", names::sanitise(name)));
+        }
+        if names::RECORDS.contains(&name) {
+            self.wrong(pointer, "MC106", format!("the record {name} would hide the topic's own"), "call it otherwise");
+        } else if !self.records.take(name) {
+            self.wrong(pointer, "MC104", format!("two records are called {name}"), format!("call one of them {name}_2"));
+        }
+    }
+
+    /// Fields from `first` on; `hidden` names those that metadata would hide.
+    pub(crate) fn fields(&mut self, list: &[Json], first: usize, pointer: &str, hidden: fn(&str) -> bool) -> Vec<Field> {
+        let mut taken = Taken::default();
+        let mut bound = Taken::default();
+        // The document's own list begins with the key, which is read apart.
+        if first == 1 {
+            taken.take("_id");
+            bound.take("_id");
+        }
+        let mut fields = Vec::new();
+        for (index, json) in list.iter().enumerate().skip(first) {
+            let pointer = format!("{pointer}/{index}");
+            let Some(field) = self.field(json, &pointer) else { continue };
+            if hidden(&field.name) {
+                let fix = format!("\"name\": \"{}_2\", \"bson.name\": \"{}\"", field.name, field.bson_name);
+                self.wrong(&pointer, "MC106", format!("{} would hide metadata", field.name), fix);
+            }
+            if !taken.take(&field.name) {
+                let fix = format!("\"name\": \"{}_2\", \"bson.name\": \"{}\"", field.name, field.bson_name);
+                self.wrong(&pointer, "MC104", format!("two fields are called {}", field.name), fix);
+            }
+            if !bound.take(&field.bson_name) {
+                let what = format!("two fields read {} of the document", field.bson_name);
+                self.wrong(&pointer, "MC104", what, "remove one, or set its bson.name");
+            }
+            fields.push(field);
+        }
+        fields
+    }
+
+    fn field(&mut self, json: &Json, pointer: &str) -> Option<Field> {
+        let Some(members) = json.as_object() else {
+            self.wrong(pointer, SHAPE, "a field is an object", r#"{"name": "a", "type": ["null", "string"], "default": null}"#);
+            return None;
+        };
+        let name = self.text(members, "name", pointer)?;
+        if names::sanitise(&name) != name {
+            let fix = format!("\"name\": \"{}\", \"bson.name\": \"{name}\"", names::field(&name));
+            self.wrong(&format!("{pointer}/name"), SHAPE, format!("{name} is no Avro name"), fix);
+        }
+        let bson_name = self.optional_text(members, "bson.name", pointer).unwrap_or_else(|| name.clone());
+        let accepts = self.optional_text(members, "bson.type", pointer);
+        let required = match members.get("moorline.required") {
+            None => false,
+            Some(Json::Bool(required)) => *required,
+            Some(_) => {
+                self.wrong(&format!("{pointer}/moorline.required"), SHAPE, "required is true or false", "true");
+                false
+            }
+        };
+        if members.get("default").is_some_and(|default| !default.is_null()) {
+            let pointer = format!("{pointer}/default");
+            self.wrong(&pointer, "MC212", format!("{name} has a default that is not null"), "\"default\": null");
+        }
+        let properties =
+            self.properties(members, &["name", "type", "default", "bson.name", "bson.type", "moorline.required"], &FIELD_PROPERTIES, pointer);
+        let pointer = format!("{pointer}/type");
+        let Some(json) = members.get("type") else {
+            self.wrong(&pointer, SHAPE, format!("{name} has no type"), "\"type\": [\"null\", \"string\"]");
+            return None;
+        };
+        let ty = self.nullable(json, &pointer, &name, "MC301")?;
+        let accepts = accepts.map(|text| text.split('|').map(|part| part.trim().to_owned()).collect()).unwrap_or_default();
+        Some(Field { name, bson_name, ty, accepts, required, properties })
+    }
+
+    /// `["null", T]`; a bare T breaks the rule `bare`.
+    fn nullable(&mut self, json: &Json, pointer: &str, name: &str, bare: &'static str) -> Option<Type> {
+        let Some(branches) = json.as_array() else {
+            let fix = format!("[\"null\", {json}], and \"moorline.required\": true for a promise");
+            self.wrong(pointer, bare, format!("{name} is not nullable on the wire"), fix);
+            return None;
+        };
+        match branches.as_slice() {
+            [null, ty] if null == "null" => self.ty(ty, &format!("{pointer}/1"), name),
+            [ty, null] if null == "null" => {
+                self.wrong(pointer, "MC212", format!("null stands last in the union of {name}"), format!("[\"null\", {ty}]"));
+                None
+            }
+            _ => {
+                let what = format!("the union of {name} is not [\"null\", T]");
+                self.wrong(pointer, "MC211", what, "one type beside null, or the type any for a mix");
+                None
+            }
+        }
+    }
+
+    fn ty(&mut self, json: &Json, pointer: &str, name: &str) -> Option<Type> {
+        let bare = |text: &str| {
+            Some(match text {
+                "boolean" => Type::Boolean,
+                "long" => Type::Long,
+                "double" => Type::Double,
+                "string" => Type::String,
+                "bytes" => Type::Bytes,
+                _ => return None,
+            })
+        };
+        if let Some(text) = json.as_str() {
+            let ty = bare(text);
+            if ty.is_none() {
+                self.unknown(text, pointer, name);
+            }
+            return ty;
+        }
+        let Some(members) = json.as_object() else {
+            let rule = if json.is_array() { "MC211" } else { SHAPE };
+            self.wrong(pointer, rule, format!("{name} has a type that is none"), "a type's name, or an object with \"type\"");
+            return None;
+        };
+        let Some(kind) = members.get("type").and_then(Json::as_str) else {
+            self.wrong(pointer, SHAPE, format!("the type of {name} has no \"type\""), "\"type\": \"string\"");
+            return None;
+        };
+        let known: &[&str] = match kind {
+            "record" => return self.record(members, pointer).map(Type::Record),
+            "map" => &["type", "values"],
+            "array" => &["type", "items"],
+            _ => &["type", "logicalType", "precision", "scale", "connect.name", "connect.version", "connect.parameters"],
+        };
+        if let Some(other) = members.keys().find(|member| !known.contains(&member.as_str())) {
+            let pointer = format!("{pointer}/{}", step(other));
+            self.wrong(&pointer, SHAPE, format!("{other} inside the type of {name}"), "write it beside the field's name");
+            return None;
+        }
+        match kind {
+            "map" => {
+                let values = members.get("values").unwrap_or(&Json::Null);
+                let inner = self.nullable(values, &format!("{pointer}/values"), name, "MC306")?;
+                return Some(Type::Map(Box::new(inner)));
+            }
+            "array" => {
+                let items = members.get("items").unwrap_or(&Json::Null);
+                return match items.as_str() {
+                    Some("float") => Some(Type::FloatVector),
+                    Some("int") => Some(Type::IntVector),
+                    _ => {
+                        let inner = self.nullable(items, &format!("{pointer}/items"), name, "MC306")?;
+                        Some(Type::Array(Box::new(inner)))
+                    }
+                };
+            }
+            _ => {}
+        }
+        let found = match (kind, members.get("logicalType").and_then(Json::as_str), members.get("connect.name")) {
+            ("string", Some("uuid"), _) => Some(Type::Uuid),
+            ("string", None, Some(connect)) if connect == "io.debezium.data.Json" => Some(Type::Any),
+            ("long", Some("timestamp-millis"), _) => Some(Type::Timestamp),
+            ("bytes", Some("decimal"), _) => self.decimal(members, pointer, name),
+            (_, None, None) => bare(kind),
+            _ => None,
+        };
+        let Some(found) = found else {
+            self.unknown(&json.to_string(), pointer, name);
+            return None;
+        };
+        self.hints(members, &found, pointer, name);
+        Some(found)
+    }
+
+    /// Connect's hints may be left out, but not differ: a sink would make something else of the values.
+    fn hints(&mut self, members: &Map<String, Json>, ty: &Type, pointer: &str, name: &str) {
+        let whole = render::ty(ty, |_| true);
+        for (member, value) in members {
+            if member != "type" && whole.get(member) != Some(value) {
+                let pointer = format!("{pointer}/{}", step(member));
+                let fix = whole.get(member).map_or_else(|| format!("remove {member}"), |ours| format!("\"{member}\": {ours}"));
+                self.wrong(&pointer, "MC210", format!("{member} of {name} is not what its type asks for"), fix);
+            }
+        }
+    }
+
+    fn decimal(&mut self, members: &Map<String, Json>, pointer: &str, name: &str) -> Option<Type> {
+        let number = |member: &str| members.get(member).and_then(Json::as_u64).and_then(|n| u32::try_from(n).ok());
+        let (precision, scale) = (number("precision").unwrap_or(0), if members.contains_key("scale") { number("scale")? } else { 0 });
+        if precision == 0 || precision > 38 || scale > precision {
+            let what = format!("decimal({precision},{scale}) of {name}");
+            self.wrong(pointer, "MC504", what, "a precision from 1 to 38, a scale up to it; or string");
+            return None;
+        }
+        Some(Type::Decimal { precision, scale })
+    }
+
+    fn record(&mut self, members: &Map<String, Json>, pointer: &str) -> Option<Record> {
+        let name = self.text(members, "name", pointer)?;
+        self.record_name(&name, &format!("{pointer}/name"));
+        let properties = self.properties(members, &["type", "name", "fields"], &RECORD_PROPERTIES, pointer);
+        let list = members.get("fields").and_then(Json::as_array).cloned().unwrap_or_default();
+        let pointer = format!("{pointer}/fields");
+        if list.is_empty() {
+            self.wrong(&pointer, "MC507", format!("the record {name} has no fields"), "the type any");
+            return None;
+        }
+        let fields = self.fields(&list, 0, &pointer, |_| false);
+        Some(Record { name, fields, properties })
+    }
+
+    fn unknown(&mut self, found: &str, pointer: &str, name: &str) {
+        let (rule, fix) = match found {
+            "int" => ("MC201", "long, which later values fit as well"),
+            "float" => ("MC201", "double, which later values fit as well"),
+            found if found.contains("\"enum\"") => ("MC213", "string, with moorline.allowed"),
+            _ => (SHAPE, "boolean, long, double, string, bytes, record, map, array, or one of the logical types"),
+        };
+        self.wrong(pointer, rule, format!("{name} is {found}, which is no type of a contract"), fix);
+    }
+
+    /// What stands there beside what is known; an unknown property of ours is a problem.
+    pub(crate) fn properties(&mut self, members: &Map<String, Json>, known: &[&str], ours: &[&str], pointer: &str) -> Map<String, Json> {
+        let mut kept = Map::new();
+        for (name, value) in members.iter().filter(|(name, _)| !known.contains(&name.as_str())) {
+            if let Some(rest) = name.strip_prefix("moorline.")
+                && !ours.contains(&rest)
+            {
+                let fix = format!("one of {}", ours.iter().map(|name| format!("moorline.{name}")).collect::<Vec<_>>().join(", "));
+                self.wrong(&format!("{pointer}/{}", step(name)), PROPERTY, format!("{name} is no property of a contract"), fix);
+            }
+            kept.insert(name.clone(), value.clone());
+        }
+        kept
+    }
+
+    /// The key's kind by the field `_id` or a part of it.
+    pub(crate) fn key(&mut self, members: &Map<String, Json>, pointer: &str) -> Option<KeyKind> {
+        let accepts = members.get("bson.type").and_then(Json::as_str);
+        let ty = members.get("type").unwrap_or(&Json::Null);
+        let kind = ty.as_str().or_else(|| ty.get("type").and_then(Json::as_str)).unwrap_or_default();
+        let numbers = |text: &str| text.split('|').all(|part| render::NUMBERS.split('|').any(|number| number == part));
+        match (kind, accepts) {
+            ("string", Some("objectId")) => Some(KeyKind::ObjectId),
+            ("string", Some("string") | None) => Some(KeyKind::String),
+            ("string", Some("uuid")) => Some(KeyKind::Uuid),
+            ("string", Some("binData")) => Some(KeyKind::Base64),
+            ("string", Some("any")) => Some(KeyKind::Any),
+            ("string", Some(text)) if numbers(text) => Some(KeyKind::Number),
+            ("long", _) if ty.get("logicalType").is_some_and(|logical| logical == "timestamp-millis") => Some(KeyKind::Timestamp),
+            ("long", _) if ty.get("logicalType").is_none() => Some(KeyKind::Long),
+            ("record", _) => self.key_document(ty, pointer),
+            _ => {
+                let what = format!("_id can't be {ty} of {}", accepts.unwrap_or("nothing named"));
+                self.wrong(pointer, "MC402", what, "\"type\": \"string\", \"bson.type\": \"any\" holds every _id");
+                None
+            }
+        }
+    }
+
+    fn key_document(&mut self, ty: &Json, pointer: &str) -> Option<KeyKind> {
+        let list = ty.get("fields").and_then(Json::as_array).cloned().unwrap_or_default();
+        if list.is_empty() {
+            self.wrong(pointer, "MC507", "the record of _id has no fields", "declare them, in the order of the documents");
+            return None;
+        }
+        let mut parts = Vec::new();
+        for (index, part) in list.iter().enumerate() {
+            let pointer = format!("{pointer}/type/fields/{index}");
+            let members = part.as_object()?;
+            let name = self.text(members, "name", &pointer)?;
+            let bson_name = self.optional_text(members, "bson.name", &pointer).unwrap_or(name);
+            if parts.iter().any(|(other, _)| *other == bson_name) {
+                self.wrong(&pointer, "MC104", format!("two parts of _id read {bson_name}"), "remove one");
+            }
+            parts.push((bson_name, self.key(members, &pointer)?));
+        }
+        Some(KeyKind::Document(parts))
+    }
+
+    fn text(&mut self, members: &Map<String, Json>, name: &str, pointer: &str) -> Option<String> {
+        let text = members.get(name).and_then(Json::as_str).map(str::to_owned);
+        if text.is_none() {
+            self.wrong(pointer, SHAPE, format!("\"{name}\" is missing, or no string"), format!("\"{name}\": \"...\""));
+        }
+        text
+    }
+
+    pub(crate) fn optional_text(&mut self, members: &Map<String, Json>, name: &str, pointer: &str) -> Option<String> {
+        members.contains_key(name).then(|| self.text(members, name, pointer)).flatten()
+    }
+}

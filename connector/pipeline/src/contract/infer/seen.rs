@@ -1,0 +1,198 @@
+//! What a sample holds, path by path: counts of kinds, and the shapes of documents with their keys in order.
+//!
+//! Invariants: keys stand in the order of first appearance; nothing below the deepest level is looked at; a document
+//! that turns out malformed counts as far as it could be read.
+
+use std::collections::BTreeMap;
+
+use super::kind::Kind;
+use crate::contract::plan::excluded::Excluded;
+use crate::contract::plan::walk::{Elements, Value};
+
+/// Whole numbers beyond this have no exact double.
+pub(crate) const EXACT: u64 = 1 << 53;
+/// 0001-01-01 and 9999-12-31 in milliseconds: what sinks can hold.
+const DATES: std::ops::RangeInclusive<i64> = -62_135_596_800_000..=253_402_300_799_999;
+/// Binary subtype 3: a UUID in an order of bytes that depends on the driver that wrote it.
+const LEGACY_UUID: u8 = 3;
+/// However deep the configuration allows: JSON parsers stop at 128 levels, and a level of documents takes four.
+const DEEPEST: usize = 24;
+
+/// Values at one path.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Seen {
+    /// Values, nulls among them.
+    pub(crate) total: u64,
+    /// Null and undefined.
+    pub(crate) null: u64,
+    /// By kind.
+    pub(crate) kinds: BTreeMap<Kind, u64>,
+    /// Whole numbers beyond 2^53.
+    pub(crate) wide: u64,
+    /// Doubles that are not whole.
+    pub(crate) fractional: u64,
+    /// Dates outside the years 1 to 9999.
+    pub(crate) far_dates: u64,
+    /// Strings that are not UTF-8.
+    pub(crate) broken_text: u64,
+    /// UUIDs of subtype 3.
+    pub(crate) legacy_uuids: u64,
+    /// The documents here, where they were looked into.
+    pub(crate) shape: Option<Box<Shape>>,
+    /// Items of the arrays here, where they were looked into.
+    pub(crate) items: Option<Box<Seen>>,
+}
+
+/// Documents at one path.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Shape {
+    /// Documents.
+    pub(crate) documents: u64,
+    keys: Vec<Key>,
+    index: BTreeMap<String, usize>,
+}
+
+/// A key of the documents at one path.
+#[derive(Clone, Debug)]
+pub(crate) struct Key {
+    /// Its BSON name.
+    pub(crate) name: String,
+    /// In which of the documents it first stood, from 1.
+    pub(crate) first: u64,
+    /// Its values.
+    pub(crate) seen: Seen,
+}
+
+/// How far to look.
+#[derive(Clone, Copy)]
+pub(crate) struct Scope<'a> {
+    level: usize,
+    deepest: usize,
+    excluded: Option<&'a Excluded>,
+}
+
+impl<'a> Scope<'a> {
+    /// From the top, leaving out what is excluded.
+    pub(crate) fn new(max_depth: usize, excluded: Option<&'a Excluded>) -> Self {
+        Self { level: 1, deepest: max_depth.clamp(1, DEEPEST), excluded }
+    }
+    fn below(self, excluded: Option<&'a Excluded>) -> Self {
+        Self { level: self.level + 1, excluded, ..self }
+    }
+}
+
+impl Seen {
+    fn add(&mut self, value: Value<'_>, scope: Scope<'_>) {
+        self.total += 1;
+        let Some(kind) = Kind::of(value) else {
+            self.null += 1;
+            return;
+        };
+        *self.kinds.entry(kind).or_default() += 1;
+        match kind {
+            Kind::Int64 if value.eight().unsigned_abs() > EXACT => self.wide += 1,
+            Kind::Double if value.double().fract() != 0.0 => self.fractional += 1,
+            Kind::Date if !DATES.contains(&value.eight()) => self.far_dates += 1,
+            Kind::String if std::str::from_utf8(value.text()).is_err() => self.broken_text += 1,
+            Kind::Binary if value.bytes.get(4) == Some(&LEGACY_UUID) => self.legacy_uuids += 1,
+            Kind::Object if scope.level < scope.deepest => {
+                self.shape.get_or_insert_default().add(value.bytes, scope.below(scope.excluded));
+            }
+            Kind::Array if scope.level < scope.deepest => {
+                let items = self.items.get_or_insert_default();
+                let scope = scope.below(scope.excluded);
+                each(value.bytes, |_, item| items.add(item, scope));
+            }
+            _ => {}
+        }
+    }
+
+    /// Values that are there.
+    pub(crate) fn present(&self) -> u64 {
+        self.total - self.null
+    }
+
+    /// Adds another path's values: those of a dictionary's keys are one path.
+    pub(crate) fn absorb(&mut self, other: &Self) {
+        self.total += other.total;
+        self.null += other.null;
+        self.wide += other.wide;
+        self.fractional += other.fractional;
+        self.far_dates += other.far_dates;
+        self.broken_text += other.broken_text;
+        self.legacy_uuids += other.legacy_uuids;
+        for (kind, count) in &other.kinds {
+            *self.kinds.entry(*kind).or_default() += count;
+        }
+        if let Some(shape) = &other.shape {
+            self.shape.get_or_insert_default().absorb(shape);
+        }
+        if let Some(items) = &other.items {
+            self.items.get_or_insert_default().absorb(items);
+        }
+    }
+}
+
+impl Shape {
+    /// Adds a document's bytes.
+    pub(crate) fn add(&mut self, document: &[u8], scope: Scope<'_>) {
+        self.documents += 1;
+        each(document, |name, value| {
+            let excluded = scope.excluded.and_then(|excluded| excluded.below(name));
+            if excluded.is_some_and(Excluded::here) {
+                return;
+            }
+            // A name that is not UTF-8 can be no field's.
+            let Ok(name) = std::str::from_utf8(name) else { return };
+            let first = self.documents;
+            self.key(name, first).seen.add(value, Scope { excluded, ..scope });
+        });
+    }
+
+    /// Its keys, by first appearance.
+    pub(crate) fn keys(&self) -> &[Key] {
+        &self.keys
+    }
+
+    /// A key by its BSON name.
+    pub(crate) fn get(&self, name: &str) -> Option<&Seen> {
+        self.index.get(name).map(|at| &self.keys[*at].seen)
+    }
+
+    /// All values whatever their key.
+    pub(crate) fn values(&self) -> Seen {
+        let mut all = Seen::default();
+        for key in &self.keys {
+            all.absorb(&key.seen);
+        }
+        all
+    }
+
+    fn key(&mut self, name: &str, first: u64) -> &mut Key {
+        let at = match self.index.get(name) {
+            Some(at) => *at,
+            None => {
+                self.index.insert(name.to_owned(), self.keys.len());
+                self.keys.push(Key { name: name.to_owned(), first, seen: Seen::default() });
+                self.keys.len() - 1
+            }
+        };
+        &mut self.keys[at]
+    }
+
+    fn absorb(&mut self, other: &Self) {
+        for key in &other.keys {
+            let first = self.documents + key.first;
+            self.key(&key.name, first).seen.absorb(&key.seen);
+        }
+        self.documents += other.documents;
+    }
+}
+
+/// Each element as far as the bytes can be read.
+pub(crate) fn each<'a>(document: &'a [u8], mut visit: impl FnMut(&'a [u8], Value<'a>)) {
+    let Ok(mut elements) = Elements::of(document) else { return };
+    while let Ok(Some((name, value))) = elements.next() {
+        visit(name, value);
+    }
+}
