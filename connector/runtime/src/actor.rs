@@ -328,7 +328,7 @@ impl<S: Source> Actor<S> {
 
     /// Reads chunks at pred(x) and hands their rows on, while the stream is read ahead and held back.
     async fn gate(&mut self, x: ClusterTime) -> Result<()> {
-        let gate = Gate::close(x, self.settings.snapshot.gate_max);
+        let gate = Gate::close(self.settings.snapshot.gate_max);
         let mut reads: JoinSet<(Task, Result<Chunk>)> = JoinSet::new();
         let (mut rows, mut bytes) = (0, 0);
         let mut stale = false;
@@ -339,7 +339,7 @@ impl<S: Source> Actor<S> {
                     break;
                 }
                 let Some(task) = self.snapshot.ready() else { break };
-                reads.spawn(read(Arc::clone(&self.source), task, x, &self.settings));
+                reads.spawn(read(Arc::clone(&self.source), task, x, Arc::clone(&self.settings)));
             }
             if reads.is_empty() {
                 break;
@@ -422,28 +422,28 @@ impl<S: Source> Actor<S> {
 
     /// Hands a job on; while the stages are busy, failures are still heard.
     pub(crate) async fn hand(&mut self, job: Job) -> Result<()> {
-        let permit = loop {
+        let jobs = self.jobs.clone();
+        loop {
             tokio::select! {
                 biased;
                 event = self.events.recv() => self.event(event)?,
-                permit = self.jobs.reserve() => break permit,
+                permit = jobs.reserve() => match permit {
+                    Ok(permit) => {
+                        permit.send(job);
+                        return Ok(());
+                    }
+                    // The encoder has ended: its failure is on its way.
+                    Err(_) => loop {
+                        let event = self.events.recv().await;
+                        self.event(event)?;
+                    },
+                },
             }
-        };
-        match permit {
-            Ok(permit) => {
-                permit.send(job);
-                Ok(())
-            }
-            // The encoder has ended: its failure is on its way.
-            Err(_) => loop {
-                let event = self.events.recv().await;
-                self.event(event)?;
-            },
         }
     }
 }
 
-async fn read<S: Source>(source: Arc<S>, task: Task, x: ClusterTime, settings: &Settings) -> (Task, Result<Chunk>) {
+async fn read<S: Source>(source: Arc<S>, task: Task, x: ClusterTime, settings: Arc<Settings>) -> (Task, Result<Chunk>) {
     let request = ChunkRequest {
         namespace: task.namespace.clone(),
         uuid: task.uuid,

@@ -345,8 +345,9 @@ fn push(
     }
     if value.is_none() {
         delta.counts.tombstones += 1;
-    } else if !delta.value_schemas.contains_key(&collection.bound.value_id) {
-        delta.value_schemas.insert(collection.bound.value_id, collection.bound.value_digest.clone());
+    } else {
+        let digest = || collection.bound.value_digest.clone();
+        delta.value_schemas.entry(collection.bound.value_id).or_insert_with(digest);
     }
     let partition = partition(key_bytes, collection.partition_count);
     encoded.records.push(Record { topic: collection.topic, partition, key, value, headers });

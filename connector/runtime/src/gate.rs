@@ -14,14 +14,13 @@ const QUIET_MAX: Duration = Duration::from_secs(5);
 /// One closing of the gate.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Gate {
-    pub(crate) x: ClusterTime,
     since: Instant,
     max: Duration,
 }
 
 impl Gate {
-    pub(crate) fn close(x: ClusterTime, max: Duration) -> Self {
-        Self { x, since: Instant::now(), max }
+    pub(crate) fn close(max: Duration) -> Self {
+        Self { since: Instant::now(), max }
     }
     /// Whether another chunk may begin. `waiting` says that the stream has something to say.
     pub(crate) fn may_read(&self, waiting: bool) -> bool {

@@ -170,11 +170,8 @@ impl<S: Source, K: Sink, R: Registry> Lane<S, K, R> {
                 // A newer run's record must be seen before we fence anybody.
                 let stored;
                 (sink, stored) = self.read(sink).await?;
-                if let Err(failure) = self.still_ours(stored.owner.as_ref()) {
-                    return Err(failure);
-                }
-                let renewed = blocking(move || sink.renew().map(|()| sink)).await?;
-                renewed
+                self.still_ours(stored.owner.as_ref())?;
+                blocking(move || sink.renew().map(|()| sink)).await?
             }
         };
         let stored;
@@ -220,7 +217,8 @@ impl<S: Source, K: Sink, R: Registry> Lane<S, K, R> {
         }
     }
 
-    async fn read(&self, mut sink: K::Lane) -> Result<(K::Lane, Stored)> {
+    /// What is durable of this lane. `&mut`, since a sink may be sent between threads but not shared.
+    async fn read(&mut self, mut sink: K::Lane) -> Result<(K::Lane, Stored)> {
         let (connector, prefix) = (self.shared.settings.connector.clone(), self.shared.settings.prefix.clone());
         let scope = self.scope.clone();
         blocking(move || {

@@ -1,7 +1,7 @@
 //! A collection as the encoder knows it: its plan, its topic, its policy and version budget.
 
 use moorline_pipeline::contract::model::{Drift, Unknown};
-use moorline_pipeline::contract::plan::{Plan, UnknownFields};
+use moorline_pipeline::contract::plan::{Encoder, Plan, UnknownFields};
 use moorline_pipeline::model::Uuid;
 use moorline_pipeline::sink::TopicIndex;
 
@@ -11,8 +11,8 @@ use crate::work::Opened;
 /// An open collection.
 pub(crate) struct Collection {
     pub(crate) bound: Bound,
-    plan: Plan,
-    spill_plan: Plan,
+    plan: Encoder,
+    spill_plan: Encoder,
     pub(crate) epoch: Option<Uuid>,
     pub(crate) topic: TopicIndex,
     pub(crate) partition_count: i32,
@@ -40,7 +40,7 @@ impl Collection {
     }
 
     /// The plan in force; `settled` where this part's drift has been seen to, so that what is still unknown is spilled.
-    pub(crate) fn plan(&mut self, settled: bool) -> &mut Plan {
+    pub(crate) fn plan(&mut self, settled: bool) -> &mut Encoder {
         if settled || self.spent { &mut self.spill_plan } else { &mut self.plan }
     }
 
@@ -74,12 +74,12 @@ impl Collection {
     }
 }
 
-fn compile(bound: &Bound, spill: bool) -> Plan {
+fn compile(bound: &Bound, spill: bool) -> Encoder {
     let unknown = match (bound.on_drift, bound.unknown) {
         (Drift::Evolve, _) if !spill => UnknownFields::Report,
         (Drift::Evolve | Drift::Spill, _) | (_, Unknown::Spill) => UnknownFields::Spill,
         (_, Unknown::Ignore) => UnknownFields::Ignore,
         (_, Unknown::Drift) => UnknownFields::Report,
     };
-    Plan::compile(&bound.contract, &bound.output, bound.key_id, bound.value_id, unknown)
+    Encoder::new(Plan::compile(&bound.contract, &bound.output, bound.key_id, bound.value_id, unknown).into())
 }

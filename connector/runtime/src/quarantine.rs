@@ -6,6 +6,7 @@
 use bson::raw::RawBsonRef;
 use moorline_pipeline::contract::extjson;
 use moorline_pipeline::contract::model::Misfit;
+use moorline_pipeline::model::Id;
 use moorline_pipeline::sink::{ControlRecord, ControlTopic};
 
 use crate::contracts::Bound;
@@ -13,9 +14,7 @@ use crate::items::Item;
 
 /// The `_id` as Extended JSON text.
 pub(crate) fn id_text(id: RawBsonRef<'_>) -> String {
-    let mut out = Vec::new();
-    extjson::canonical_lossy_value(id, &mut out);
-    String::from_utf8_lossy(&out).into_owned()
+    extjson::id_text(&Id::new(id))
 }
 
 /// The quarantine record of a document. `key` is the data topic's key, where the `_id` fits it.
@@ -23,7 +22,7 @@ pub(crate) fn record(bound: &Bound, item: &Item<'_>, misfit: &Misfit, key: Optio
     let oversize = misfit.rule == "MC615";
     let value = item.document.filter(|_| !oversize).map(|document| {
         let mut out = Vec::with_capacity(document.as_bytes().len() * 2);
-        extjson::canonical_lossy(document, &mut out);
+        extjson::canonical_lossy(document.as_bytes(), &bound.contract.excluded, &mut out);
         out
     });
     let text = |name: &'static str, value: &str| (name.into(), value.as_bytes().into());

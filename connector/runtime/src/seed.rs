@@ -83,7 +83,7 @@ impl<S: Source> Actor<S> {
     /// Opens the collections that are known at start and, at a fresh start, commits the first position.
     pub(crate) async fn open(&mut self, open: Vec<OpenJob>) -> Result<()> {
         for job in open {
-            self.hand(Job::Open(job)).await?;
+            self.hand(Job::Open(Box::new(job))).await?;
         }
         if self.fresh {
             let x = self.frontier.x();

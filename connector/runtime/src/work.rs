@@ -70,7 +70,7 @@ pub(crate) struct Close {
 #[derive(Debug)]
 pub(crate) enum Job {
     /// Opens a collection before its first record.
-    Open(OpenJob),
+    Open(Box<OpenJob>),
     /// Events.
     Events(EventBatch),
     /// Rows.
