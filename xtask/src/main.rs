@@ -29,6 +29,8 @@ enum Command {
     Stack(stack::Command),
     /// The gate that needs no servers: format, lints, arrows between crates, licences, files.
     Check,
+    /// Write the committed files that this program makes: the list of error pages in the binary.
+    Generate,
     /// Everything: the gate, unit tests, tests and fault scenarios against real servers, the quick start.
     Test(suite::Test),
     /// The tour of the README, on real servers.
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
             println!("{} passed, {} failed", tally.passed, tally.failed);
             if tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }),
+        Command::Generate => check::generate().map(|()| ExitCode::SUCCESS),
         Command::Test(test) => suite::test(&test),
         Command::Quickstart(options) => suite::quickstart(&options),
     });

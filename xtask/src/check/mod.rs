@@ -8,6 +8,7 @@ mod files;
 mod generated;
 mod licences;
 mod metadata;
+mod pages;
 
 use std::process::Command;
 use std::time::Instant;
@@ -25,6 +26,7 @@ const STEPS: &[Step] = &[
     ("files", files::check),
     ("arrows", arrows::check),
     ("licences", licences::check),
+    ("pages", pages::check),
     ("clippy", || cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"])),
     ("generated", generated::check),
 ];
@@ -49,6 +51,11 @@ pub(crate) fn check() -> Result<Tally> {
         }
     }
     Ok(tally)
+}
+
+/// Writes what is committed and made by this program.
+pub(crate) fn generate() -> Result<()> {
+    pages::write()
 }
 
 /// Runs cargo with its output where ours goes.
