@@ -13,7 +13,7 @@ use crate::places;
 
 mod uses;
 
-use uses::Used;
+use uses::{Used, numbered};
 
 /// Where the pages are.
 const PAGES: &str = "docs/errors";
@@ -38,6 +38,13 @@ pub(super) fn check() -> Result<()> {
     wrong.extend(rules_form(&rules).into_iter().map(|what| format!("{PAGES}/{RULES}: {what}")));
     let with_page: BTreeSet<&str> = pages.keys().map(String::as_str).collect();
     let with_section: BTreeSet<&str> = sections(&rules).map(|(rule, _)| rule).collect();
+    for (name, text) in
+        pages.iter().map(|(code, text)| (format!("{code}.md"), text)).chain([(RULES.to_owned(), &rules)])
+    {
+        let errors = numbered(text, "MOOR-", 4).filter(|code| !with_page.contains(code));
+        let rules = numbered(text, "MC", 3).filter(|rule| !with_section.contains(rule));
+        wrong.extend(errors.chain(rules).map(|code| format!("{PAGES}/{name}: names {code}, which has no page")));
+    }
     compare(&used.errors, &with_page, "has no page: write docs/errors/CODE.md like the others", &mut wrong);
     compare(&used.rules, &with_section, "has no section in docs/errors/contract-rules.md", &mut wrong);
     if fs::read_to_string(root.join(LIST)).ok().as_deref() != Some(list(&pages).as_str()) {

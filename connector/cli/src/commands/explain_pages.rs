@@ -2,7 +2,19 @@
 
 /// Code and text of each page.
 pub(super) const PAGES: &[(&str, &str)] = &[
-    ("MOOR-1014", include_str!("../../../../docs/errors/MOOR-1014.md")),
+    ("MOOR-1001", include_str!("../../../../docs/errors/MOOR-1001.md")),
+    ("MOOR-1002", include_str!("../../../../docs/errors/MOOR-1002.md")),
+    ("MOOR-1003", include_str!("../../../../docs/errors/MOOR-1003.md")),
+    ("MOOR-1004", include_str!("../../../../docs/errors/MOOR-1004.md")),
+    ("MOOR-1005", include_str!("../../../../docs/errors/MOOR-1005.md")),
+    ("MOOR-1006", include_str!("../../../../docs/errors/MOOR-1006.md")),
+    ("MOOR-1007", include_str!("../../../../docs/errors/MOOR-1007.md")),
+    ("MOOR-1008", include_str!("../../../../docs/errors/MOOR-1008.md")),
+    ("MOOR-1009", include_str!("../../../../docs/errors/MOOR-1009.md")),
+    ("MOOR-1010", include_str!("../../../../docs/errors/MOOR-1010.md")),
+    ("MOOR-1011", include_str!("../../../../docs/errors/MOOR-1011.md")),
+    ("MOOR-1012", include_str!("../../../../docs/errors/MOOR-1012.md")),
+    ("MOOR-1013", include_str!("../../../../docs/errors/MOOR-1013.md")),
     ("MOOR-2001", include_str!("../../../../docs/errors/MOOR-2001.md")),
     ("MOOR-2002", include_str!("../../../../docs/errors/MOOR-2002.md")),
     ("MOOR-2003", include_str!("../../../../docs/errors/MOOR-2003.md")),
@@ -34,6 +46,7 @@ pub(super) const PAGES: &[(&str, &str)] = &[
     ("MOOR-4005", include_str!("../../../../docs/errors/MOOR-4005.md")),
     ("MOOR-4006", include_str!("../../../../docs/errors/MOOR-4006.md")),
     ("MOOR-4007", include_str!("../../../../docs/errors/MOOR-4007.md")),
+    ("MOOR-4008", include_str!("../../../../docs/errors/MOOR-4008.md")),
     ("MOOR-5001", include_str!("../../../../docs/errors/MOOR-5001.md")),
     ("MOOR-5003", include_str!("../../../../docs/errors/MOOR-5003.md")),
     ("MOOR-5007", include_str!("../../../../docs/errors/MOOR-5007.md")),

@@ -59,13 +59,13 @@ impl Used {
     }
 }
 
-/// Everything in the line that is a word and so many digits.
-fn numbered<'a>(line: &'a str, word: &'a str, digits: usize) -> impl Iterator<Item = &'a str> {
-    line.match_indices(word).filter_map(move |(start, _)| {
+/// Everything in the text that is a word and so many digits.
+pub(super) fn numbered<'a>(text: &'a str, word: &'a str, digits: usize) -> impl Iterator<Item = &'a str> {
+    text.match_indices(word).filter_map(move |(start, _)| {
         let end = start + word.len() + digits;
-        let found = line.get(start..end)?;
+        let found = text.get(start..end)?;
         let whole = found[word.len()..].bytes().all(|byte| byte.is_ascii_digit());
-        (whole && !line[end..].starts_with(|next: char| next.is_ascii_digit())).then_some(found)
+        (whole && !text[end..].starts_with(|next: char| next.is_ascii_digit())).then_some(found)
     })
 }
 
