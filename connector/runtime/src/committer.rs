@@ -33,8 +33,10 @@ pub(crate) struct Committer<K> {
 }
 
 impl<K: LaneSink> Committer<K> {
-    /// Runs until the encoder closes the channel; a failure is told once and ends the thread. Gives the sink back.
-    pub(crate) fn run(mut self, mut orders: mpsc::Receiver<Order>, events: &mpsc::UnboundedSender<Event>) -> K {
+    /// Runs until the encoder closes the channel; a failure is told once and ends the thread. Gives the sink back, and
+    /// how many transactions were committed.
+    pub(crate) fn run(mut self, mut orders: mpsc::Receiver<Order>, events: &mpsc::UnboundedSender<Event>) -> (K, u64) {
+        let mut transactions = 0;
         while let Some(order) = orders.blocking_recv() {
             let done = match order {
                 Order::Open { namespace, uuid, topic, bound, complete, fresh, answer } => {
@@ -43,6 +45,7 @@ impl<K: LaneSink> Committer<K> {
                     Ok(())
                 }
                 Order::Commit(transaction) => self.commit(*transaction).map(|event| {
+                    transactions += 1;
                     let _ = events.send(event);
                 }),
             };
@@ -52,7 +55,7 @@ impl<K: LaneSink> Committer<K> {
                 break;
             }
         }
-        self.sink
+        (self.sink, transactions)
     }
 
     fn open(

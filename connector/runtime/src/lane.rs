@@ -67,14 +67,16 @@ pub(crate) struct Lane<S, K: Sink, R> {
     sink: Option<K::Lane>,
     /// Our start number, once the owner record is written.
     start: Option<u64>,
-    /// Whether the lane has run since this process began.
-    has_run: bool,
+    /// The start number that we had read when we first tried to write ours.
+    seen: Option<u64>,
+    /// Whether something was committed since the last failure.
+    progressed: bool,
 }
 
 impl<S: Source, K: Sink, R: Registry> Lane<S, K, R> {
     pub(crate) fn new(shared: Arc<Shared<S, K, R>>, part: LanePart, stop: CancellationToken) -> Self {
         let scope = if shared.lanes == 1 { Scope::All } else { Scope::of_patterns(&part.patterns) };
-        Self { shared, part, scope, stop, sink: None, start: None, has_run: false }
+        Self { shared, part, scope, stop, sink: None, start: None, seen: None, progressed: false }
     }
 
     /// Runs until the goal is reached, it is stopped, or something fails for good.
@@ -85,7 +87,8 @@ impl<S: Source, K: Sink, R: Registry> Lane<S, K, R> {
                 Ok(ended) => return Ok(ended),
                 Err(failure) => failure,
             };
-            if std::mem::take(&mut self.has_run) {
+            // What fails again and again without a commit between is tried ever more slowly.
+            if std::mem::take(&mut self.progressed) {
                 tries = 0;
             }
             tries += 1;
@@ -137,7 +140,6 @@ impl<S: Source, K: Sink, R: Registry> Lane<S, K, R> {
         let told = tell.clone();
         let encoding = thread(&format!("encode-{}", self.part.lane), move || encoder.run(jobs_in, &told))?;
         let committing = thread(&format!("commit-{}", self.part.lane), move || committer.run(orders_in, &tell))?;
-        self.has_run = true;
         let mut actor = started.actor.build(jobs, events, self.stop.clone());
         let opened = actor.open(started.open).await;
         let ended = match opened {
@@ -147,8 +149,14 @@ impl<S: Source, K: Sink, R: Registry> Lane<S, K, R> {
         // Closing the channel lets both stages finish what is whole, one after the other.
         let mut events = actor.leave();
         let joined = tokio::task::spawn_blocking(move || (encoding.join(), committing.join())).await;
-        if let Ok((_, Ok(sink))) = joined {
-            self.sink = Some(sink);
+        match joined {
+            Ok((Ok(()), Ok((sink, transactions)))) => {
+                self.sink = Some(sink);
+                self.progressed |= transactions > 0;
+            }
+            // A broken invariant breaks again at the same place: trying again would hide it.
+            Ok((Err(panic), _) | (_, Err(panic))) => return Err(panicked(&*panic)),
+            Err(error) => return Err(panicked(&error.to_string() as &(dyn std::any::Any + Send))),
         }
         let ended = ended?;
         while let Some(event) = events.recv().await {
@@ -180,7 +188,10 @@ impl<S: Source, K: Sink, R: Registry> Lane<S, K, R> {
             self.still_ours(stored.owner.as_ref())?;
             return Ok((sink, stored));
         }
-        let number = stored.owner.as_ref().map_or(0, |o| o.start) + 1;
+        let found = stored.owner.as_ref();
+        let seen = *self.seen.get_or_insert(found.map_or(0, |o| o.start));
+        self.or_leave(owner::decide_at_start(&self.shared.run_id, seen, found))?;
+        let number = found.map_or(0, |o| o.start) + 1;
         let record = Owner { run_id: self.shared.run_id.clone(), start: number, generation: None, since_ms: now_ms() };
         let control = ControlRecord {
             topic: ControlTopic::Offsets,
@@ -202,7 +213,11 @@ impl<S: Source, K: Sink, R: Registry> Lane<S, K, R> {
     }
 
     fn still_ours(&self, found: Option<&Owner>) -> Result<()> {
-        match owner::decide(&self.shared.run_id, self.start, found) {
+        self.or_leave(owner::decide(&self.shared.run_id, self.start, found))
+    }
+
+    fn or_leave(&self, verdict: owner::Verdict) -> Result<()> {
+        match verdict {
             owner::Verdict::Ours => Ok(()),
             owner::Verdict::TakenOver { run_id, start } => Err(Failure::new(
                 Next::Leave,
@@ -241,6 +256,17 @@ fn thread<T: Send + 'static>(name: &str, run: impl FnOnce() -> T + Send + 'stati
             Problem::new("MOOR-7004", "a thread can't be started", name, error.to_string(), "raise the limit of threads"),
         )
     })
+}
+
+fn panicked(panic: &(dyn std::any::Any + Send)) -> Failure {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    Failure::halt(Problem::new(
+        "MOOR-7002",
+        "a stage of a lane has panicked: an invariant of Moorline is broken",
+        "runtime",
+        text.unwrap_or("no text"),
+        "report this with the log; a restart goes on at the last committed position",
+    ))
 }
 
 /// Runs a blocking call of the sink beside the runtime.
