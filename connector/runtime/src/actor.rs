@@ -9,35 +9,25 @@
 //! Invariants: everything before X has been handed on before a row at pred(X) is; what was handed on is in order; a
 //! stop hands on what is whole and no more.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use moorline_pipeline::anchor::Inexact;
 use moorline_pipeline::error::{Failure, Next, Problem, Result};
-use moorline_pipeline::model::{ClusterTime, Id, Namespace, Op, Reply, Token, Uuid, canonical};
-use moorline_pipeline::source::{ChangeStream, Chunk, ChunkRequest, Images, RawReply, Source};
-use moorline_pipeline::task::cut::{self, Cut, TickClock};
-use moorline_pipeline::task::frontier::{Frontier, Sequenced};
-use moorline_pipeline::task::images::{self, Overtaken};
-use moorline_pipeline::task::snapshot::{Snapshot, Task};
+use moorline_pipeline::model::{ClusterTime, Namespace, Reply, Token, Uuid};
+use moorline_pipeline::source::{ChangeStream, RawReply, Source};
+use moorline_pipeline::task::cut::{self, TickClock};
+use moorline_pipeline::task::frontier::Frontier;
+use moorline_pipeline::task::images::Overtaken;
+use moorline_pipeline::task::snapshot::Snapshot;
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
 
 use crate::clock::now_ms;
-use crate::gate::{Gate, may_close};
+use crate::gate::may_close;
 use crate::report::Report;
 use crate::settings::{Settings, Until};
-use crate::work::{Close, Event, EventBatch, Image, Job, RowBatch};
-
-/// Rows and bytes after which a transaction of rows is closed.
-const ROWS_A_TRANSACTION: usize = 32_768;
-const BYTES_A_TRANSACTION: usize = 16 << 20;
-/// The server's time limit of one chunk.
-const CHUNK_MAX_TIME: Duration = Duration::from_secs(10);
+use crate::work::{Close, Event, Job};
 
 /// Why the actor has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -165,7 +155,7 @@ impl<S: Source> Actor<S> {
         }
     }
 
-    fn event(&mut self, event: Option<Event>) -> Result<()> {
+    pub(crate) fn event(&mut self, event: Option<Event>) -> Result<()> {
         match event {
             Some(Event::Committed { frontier, anchor, snapshot_done }) => {
                 self.committed.frontier = self.committed.frontier.max(frontier);
@@ -183,7 +173,7 @@ impl<S: Source> Actor<S> {
         }
     }
 
-    fn reply(&mut self, raw: RawReply) -> Result<()> {
+    pub(crate) fn reply(&mut self, raw: RawReply) -> Result<()> {
         let reply = Reply::parse(raw.raw, raw.opening).map_err(|error| {
             Failure::halt(Problem::new(
                 "MOOR-5001",
@@ -202,208 +192,6 @@ impl<S: Source> Actor<S> {
                 "check that no backup was restored; then moorline offsets reset and a new snapshot",
             ))
         })
-    }
-
-    /// Takes the events of a cut, looks their images up and hands them on with the position after them.
-    async fn batch(&mut self, cut: Cut) -> Result<()> {
-        if let Some(ticks) = &cut.ticks {
-            self.ticks.close(ticks);
-        }
-        if cut.count > 0 {
-            let events = self.frontier.take(cut.count);
-            let look_up = self.settings.images == Images::Boundary;
-            let plan = images::plan(&events, &self.overtaken, look_up);
-            let mut inexact = self.lifecycle(&events);
-            let mut images = HashMap::new();
-            for (namespace, ids) in &plan.look_ups {
-                let wanted = self.look_up(namespace, ids, cut.at, &mut images, &mut inexact);
-                wanted.await?;
-            }
-            let last = &events[events.len() - 1].change;
-            self.last = Some((last.token(), last.time));
-            self.witness = Some(last.token());
-            let snapshotting = Arc::clone(&self.snapshotting);
-            let batch = EventBatch { events, treatments: plan.treatments, images, snapshotting, inexact };
-            self.hand(Job::Events(batch)).await?;
-        }
-        self.close(cut.at, cut.ticks).await
-    }
-
-    /// The images of updated documents at the cut; where it has left the history window, at a later time.
-    async fn look_up(
-        &mut self,
-        namespace: &Namespace,
-        ids: &[Id],
-        at: ClusterTime,
-        images: &mut HashMap<images::Key, Image>,
-        inexact: &mut BTreeMap<Namespace, Vec<Inexact>>,
-    ) -> Result<()> {
-        let Some(uuid) = self.epochs.get(namespace).copied() else { return Ok(()) };
-        let boundary = at.pred();
-        let found = match self.source.look_up(namespace, &uuid, ids, Some(boundary)).await {
-            Err(failure) if failure.next == Next::NewTime => {
-                let found = self.source.look_up(namespace, &uuid, ids, None).await?;
-                if self.inexact_until.is_none_or(|until| until < found.at) {
-                    info!(collection = %namespace, until = %found.at, "catching up from before the history window: images are later than their cut");
-                    self.inexact_until = Some(found.at);
-                }
-                found
-            }
-            other => other?,
-        };
-        let late = found.at > boundary;
-        if !found.same_epoch {
-            warn!(collection = %namespace, keys = ids.len(), "a drop or rename hides the images of updated documents");
-            let mut reason = Inexact::of("image-missing", namespace);
-            reason.keys = Some(ids.len() as i64);
-            inexact.entry(namespace.clone()).or_default().push(reason);
-            return Ok(());
-        }
-        let mut documents: HashMap<Vec<u8>, Bytes> = HashMap::with_capacity(found.documents.len());
-        for document in found.documents {
-            let raw = bson::RawDocument::from_bytes(&document).ok();
-            if let Some(id) = raw.and_then(|d| d.get("_id").ok().flatten()) {
-                let mut key = Vec::with_capacity(24);
-                canonical(id, &mut key);
-                documents.insert(key, document);
-            }
-        }
-        for id in ids {
-            let mut key = Vec::with_capacity(24);
-            canonical(id.value(), &mut key);
-            let document = documents.remove(&key);
-            if document.is_none() && !late {
-                if inexact.contains_key(namespace) {
-                    // The batch itself drops or renames the collection: that hides the image, and is said.
-                    continue;
-                }
-                return Err(image_missing(namespace, id, boundary));
-            }
-            let key: images::Key = (namespace.clone(), key.into());
-            if late {
-                self.overtaken.insert(key.clone(), found.at);
-            }
-            images.insert(key, Image { document, at: found.at });
-        }
-        Ok(())
-    }
-
-    /// Takes note of events about collections: their full handling is not in yet, so anchors say what they may hide.
-    fn lifecycle(&mut self, events: &[Sequenced]) -> BTreeMap<Namespace, Vec<Inexact>> {
-        let mut inexact: BTreeMap<Namespace, Vec<Inexact>> = BTreeMap::new();
-        for event in events {
-            let change = &event.change;
-            let Some(namespace) = &change.namespace else { continue };
-            match change.op {
-                Op::Create | Op::Insert | Op::Update | Op::Replace | Op::Delete => {
-                    if let Some(uuid) = change.uuid
-                        && self.epochs.get(namespace) != Some(&uuid)
-                    {
-                        self.epochs.insert(namespace.clone(), uuid);
-                        self.snapshot.forget(namespace);
-                    }
-                }
-                Op::Drop | Op::Rename | Op::DropDatabase => {
-                    warn!(collection = %namespace, to = ?change.to, op = ?change.op, time = %change.time,
-                        "a collection was dropped or renamed: its records stay, and anchors say ghosts-possible");
-                    let ended: Vec<Namespace> = match change.op {
-                        Op::DropDatabase => self.epochs.keys().filter(|n| n.db() == namespace.db()).cloned().collect(),
-                        _ => vec![namespace.clone()],
-                    };
-                    for namespace in ended {
-                        self.epochs.remove(&namespace);
-                        self.snapshot.forget(&namespace);
-                        inexact.entry(namespace.clone()).or_default().push(Inexact::of("ghosts-possible", &namespace));
-                    }
-                    if let Some(to) = &change.to {
-                        inexact.entry(to.clone()).or_default().push(Inexact::of("ghosts-possible", to));
-                    }
-                }
-                Op::Invalidate => warn!(time = %change.time, "the change stream was invalidated"),
-                Op::Other => debug!(collection = %namespace, op = change.op_name.as_deref(), "recognised, and without effect on data"),
-            }
-        }
-        inexact
-    }
-
-    /// Reads chunks at pred(x) and hands their rows on, while the stream is read ahead and held back.
-    async fn gate(&mut self, x: ClusterTime) -> Result<()> {
-        let gate = Gate::close(self.settings.snapshot.gate_max);
-        let mut reads: JoinSet<(Task, Result<Chunk>)> = JoinSet::new();
-        let (mut rows, mut bytes) = (0, 0);
-        let mut stale = false;
-        loop {
-            while reads.len() < self.settings.snapshot.threads && !stale && !self.stop.is_cancelled() {
-                let tick_due = self.ticks.due(self.frontier.x()).is_some();
-                if !gate.may_read(!self.frontier.pending().is_empty() || tick_due) {
-                    break;
-                }
-                let Some(task) = self.snapshot.ready() else { break };
-                reads.spawn(read(Arc::clone(&self.source), task, x, Arc::clone(&self.settings)));
-            }
-            if reads.is_empty() {
-                break;
-            }
-            let room = self.frontier.pending_bytes() < self.settings.queue_bytes / 2;
-            tokio::select! {
-                biased;
-                event = self.events.recv() => self.event(event)?,
-                done = reads.join_next() => {
-                    let Some(Ok((task, chunk))) = done else { return Err(ended()) };
-                    match chunk {
-                        Ok(chunk) if chunk.same_epoch => {
-                            rows += chunk.rows.len();
-                            bytes += chunk.bytes;
-                            self.chunk(task, chunk, x).await?;
-                            if rows >= ROWS_A_TRANSACTION || bytes >= BYTES_A_TRANSACTION {
-                                (rows, bytes) = (0, 0);
-                                self.close(x, None).await?;
-                            }
-                        }
-                        Ok(_) => {
-                            warn!(collection = %task.namespace, "the collection was dropped or renamed while it was read");
-                            self.snapshot.forget(&task.namespace);
-                        }
-                        Err(failure) if failure.next == Next::NewTime => {
-                            debug!(collection = %task.namespace, "a chunk needs a new time: {}", failure.problem.why);
-                            self.snapshot.requeue(task);
-                            stale = true;
-                        }
-                        Err(failure) => return Err(failure),
-                    }
-                }
-                reply = self.stream.next(), if room => self.reply(reply?)?,
-            }
-        }
-        if stale && rows == 0 && self.frontier.x() == x {
-            // Nothing newer is known yet: wait for the stream to say so.
-            let stop = self.stop.clone();
-            tokio::select! {
-                () = stop.cancelled() => {}
-                reply = self.stream.next() => self.reply(reply?)?,
-            }
-        }
-        self.close(x, None).await
-    }
-
-    async fn chunk(&mut self, task: Task, chunk: Chunk, x: ClusterTime) -> Result<()> {
-        let (namespace, uuid) = (task.namespace.clone(), task.uuid);
-        self.report.set_snapshotting(namespace.as_str());
-        let done = self.snapshot.done(task, x, chunk.next, chunk.rows.len() as u64, chunk.bytes as u64);
-        let Some((progress, complete)) = done else { return Ok(()) };
-        if complete {
-            info!(collection = %namespace, rows = progress.rows, bytes = progress.bytes, "snapshot read");
-            let mut left = HashSet::clone(&self.snapshotting);
-            left.remove(&namespace);
-            self.snapshotting = Arc::new(left);
-            if self.snapshot.is_done() {
-                self.owe = Some("snapshot-complete");
-                self.report.set_snapshotting("");
-            }
-        }
-        let batch =
-            RowBatch { namespace, uuid, rows: chunk.rows, at: x.pred(), read_ms: now_ms(), progress, complete };
-        self.hand(Job::Rows(batch)).await
     }
 
     pub(crate) async fn close(&mut self, frontier: ClusterTime, ticks: Option<cut::Ticks>) -> Result<()> {
@@ -443,34 +231,15 @@ impl<S: Source> Actor<S> {
     }
 }
 
-async fn read<S: Source>(source: Arc<S>, task: Task, x: ClusterTime, settings: Arc<Settings>) -> (Task, Result<Chunk>) {
-    let request = ChunkRequest {
-        namespace: task.namespace.clone(),
-        uuid: task.uuid,
-        lo: task.lo.clone(),
-        hi: task.hi.clone(),
-        limit: settings.snapshot.chunk_rows,
-        max_bytes: settings.snapshot.chunk_bytes,
-        at: x.pred(),
-        max_time: CHUNK_MAX_TIME,
-    };
-    let chunk = source.read_chunk(&request).await;
-    (task, chunk)
-}
-
-fn image_missing(namespace: &Namespace, id: &Id, at: ClusterTime) -> Failure {
-    Failure::halt(Problem::new(
-        "MOOR-5007",
-        "an updated document has no image at the cut, and nothing explains it",
-        format!("{namespace} _id {}, at {at}", crate::quarantine::id_text(id.value())),
-        "its last event is an update, and the source has no such document at that time; a missing image is never taken for a delete",
-        "check the source for orphaned or restored documents; then snapshot this collection anew",
-    ))
-}
-
-fn ended() -> Failure {
+pub(crate) fn ended() -> Failure {
     Failure::new(
         Next::Rebuild,
-        Problem::new("MOOR-7001", "a stage of the lane has ended", "this lane", "a failure before this one", "see the error before"),
+        Problem::new(
+            "MOOR-7001",
+            "a stage of the lane has ended",
+            "this lane",
+            "a failure before this one",
+            "see the error before",
+        ),
     )
 }

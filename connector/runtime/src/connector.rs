@@ -41,12 +41,10 @@ pub async fn run<S: Source, K: Sink, R: Registry>(
     let identity = source.identity().await?;
     let layout = layout::split(&settings.selection, settings.tasks_max);
     let run_id = uuid::Uuid::new_v4().to_string();
-    let key_id = registry
-        .register(&format!("{}-key", settings.anchor_topic), moorline_pipeline::anchor::KEY_SCHEMA)
-        .await?;
-    let value_id = registry
-        .register(&format!("{}-value", settings.anchor_topic), moorline_pipeline::anchor::SCHEMA)
-        .await?;
+    let key_id =
+        registry.register(&format!("{}-key", settings.anchor_topic), moorline_pipeline::anchor::KEY_SCHEMA).await?;
+    let value_id =
+        registry.register(&format!("{}-value", settings.anchor_topic), moorline_pipeline::anchor::SCHEMA).await?;
     let contracts = Contracts::new(
         registry,
         settings.contract.clone(),
@@ -62,8 +60,15 @@ pub async fn run<S: Source, K: Sink, R: Registry>(
         worker: settings.worker.clone(),
         run_id: None,
     };
-    info!(connector = settings.connector, source = identity.source, server = identity.version,
-        history = identity.history, lanes = layout.lanes.len(), layout = layout.id, "connector starts");
+    info!(
+        connector = settings.connector,
+        source = identity.source,
+        server = identity.version,
+        history = identity.history,
+        lanes = layout.lanes.len(),
+        layout = layout.id,
+        "connector starts"
+    );
     let shared = Arc::new(Shared {
         source,
         sink,

@@ -50,7 +50,13 @@ pub struct Contracts<R> {
 
 impl<R: Registry> Contracts<R> {
     /// With the registry and the settings of a connector.
-    pub fn new(registry: R, settings: ContractSettings, prefix: String, delimiter: String, metadata_prefix: String) -> Self {
+    pub fn new(
+        registry: R,
+        settings: ContractSettings,
+        prefix: String,
+        delimiter: String,
+        metadata_prefix: String,
+    ) -> Self {
         Self { registry, settings, prefix, delimiter, metadata_prefix }
     }
 

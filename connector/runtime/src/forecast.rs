@@ -34,7 +34,15 @@ pub(crate) async fn check<S: Source, K: Sink, R: Registry>(
     let room = log.max_bytes.saturating_sub(log.bytes);
     let grows = log.bytes.checked_div(held.max(1)).unwrap_or(0).max(1);
     let window = held + room / grows;
-    info!(lane, collections = to_read.len(), documents, bytes, forecast_s = seconds, oplog_s = window, "snapshot forecast");
+    info!(
+        lane,
+        collections = to_read.len(),
+        documents,
+        bytes,
+        forecast_s = seconds,
+        oplog_s = window,
+        "snapshot forecast"
+    );
     if seconds * 2 < window {
         return Ok(());
     }

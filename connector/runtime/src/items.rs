@@ -25,7 +25,15 @@ pub(crate) struct Item<'a> {
 }
 
 fn meta(op: u8, ts_ms: i64, time: u64, seq: i32, image: u64) -> Meta {
-    Meta { op, deleted: op == b'd', ts_ms, cluster_time: time as i64, seq, image_time: image as i64, snapshot: op == b'r' }
+    Meta {
+        op,
+        deleted: op == b'd',
+        ts_ms,
+        cluster_time: time as i64,
+        seq,
+        image_time: image as i64,
+        snapshot: op == b'r',
+    }
 }
 
 /// The rows of a chunk. A row stands after all changes before X: its place within pred(X) is the last.

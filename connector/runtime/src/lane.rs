@@ -101,8 +101,14 @@ impl<S: Source, K: Sink, R: Registry> Lane<S, K, R> {
             }
             Report::add(&self.shared.report.rebuilt, 1);
             let wait = Duration::from_secs(1 << (tries - 1).min(5)).min(BACKOFF_MAX);
-            warn!(lane = self.part.lane, code = failure.problem.code, wait_ms = wait.as_millis() as u64,
-                "{}: {}; the lane is rebuilt from its committed position", failure.problem.what, failure.problem.why);
+            warn!(
+                lane = self.part.lane,
+                code = failure.problem.code,
+                wait_ms = wait.as_millis() as u64,
+                "{}: {}; the lane is rebuilt from its committed position",
+                failure.problem.what,
+                failure.problem.why
+            );
             tokio::select! {
                 () = self.stop.cancelled() => return Ok(Ended::Stopped),
                 () = tokio::time::sleep(wait) => {}
@@ -249,11 +255,20 @@ impl<S: Source, K: Sink, R: Registry> Lane<S, K, R> {
     }
 }
 
-fn thread<T: Send + 'static>(name: &str, run: impl FnOnce() -> T + Send + 'static) -> Result<std::thread::JoinHandle<T>> {
+fn thread<T: Send + 'static>(
+    name: &str,
+    run: impl FnOnce() -> T + Send + 'static,
+) -> Result<std::thread::JoinHandle<T>> {
     std::thread::Builder::new().name(name.to_owned()).spawn(run).map_err(|error| {
         Failure::new(
             Next::Retry,
-            Problem::new("MOOR-7004", "a thread can't be started", name, error.to_string(), "raise the limit of threads"),
+            Problem::new(
+                "MOOR-7004",
+                "a thread can't be started",
+                name,
+                error.to_string(),
+                "raise the limit of threads",
+            ),
         )
     })
 }
@@ -275,7 +290,13 @@ pub(crate) async fn blocking<T: Send + 'static>(call: impl FnOnce() -> Result<T>
         Ok(result) => result,
         Err(panic) => Err(Failure::new(
             Next::Rebuild,
-            Problem::new("MOOR-7002", "a call of the sink has panicked", "sink", panic.to_string(), "report this with the log"),
+            Problem::new(
+                "MOOR-7002",
+                "a call of the sink has panicked",
+                "sink",
+                panic.to_string(),
+                "report this with the log",
+            ),
         )),
     }
 }

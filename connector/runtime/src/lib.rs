@@ -11,6 +11,7 @@
 //! nothing in memory outlives a failure.
 
 mod actor;
+mod batching;
 mod clock;
 mod committer;
 pub mod connector;
@@ -22,6 +23,8 @@ mod items;
 mod lane;
 mod opening;
 mod quarantine;
+mod reading;
+mod records;
 pub mod report;
 mod seed;
 pub mod settings;

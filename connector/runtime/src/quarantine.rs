@@ -33,7 +33,10 @@ pub(crate) fn record(bound: &Bound, item: &Item<'_>, misfit: &Misfit, key: Optio
         text("__connect.errors.exception.class.name", "moorline.contract.Misfit"),
         text(
             "__connect.errors.exception.message",
-            &format!("{} {} {}: expected {}, found {}", misfit.rule, misfit.name, misfit.path, misfit.expected, misfit.found),
+            &format!(
+                "{} {} {}: expected {}, found {}",
+                misfit.rule, misfit.name, misfit.path, misfit.expected, misfit.found
+            ),
         ),
         text("moorline.rule", misfit.rule),
         text("moorline.name", misfit.name),

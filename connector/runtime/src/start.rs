@@ -13,9 +13,7 @@ use moorline_pipeline::error::{Failure, Problem, Result};
 use moorline_pipeline::model::{ClusterTime, Namespace, Reply, Uuid};
 use moorline_pipeline::offsets::{Position, Scope, Stored};
 use moorline_pipeline::sink::{Registry, Sink};
-use moorline_pipeline::source::{
-    ChangeStream as _, CollectionInfo, Identity, Probe, Source, StartFrom, StreamSpec,
-};
+use moorline_pipeline::source::{ChangeStream as _, CollectionInfo, Identity, Probe, Source, StartFrom, StreamSpec};
 use moorline_pipeline::task::cut::TickClock;
 use moorline_pipeline::task::frontier::Frontier;
 use moorline_pipeline::task::layout::LanePart;
@@ -145,8 +143,10 @@ async fn plan<S: Source, K: Sink, R: Registry>(
     lane: u32,
 ) -> Result<CollectionPlan> {
     let settings = &shared.settings;
-    let mut plan = CollectionPlan { snapshot: Snapshot::default(), to_read: Vec::new(), open: Vec::new(), begins: false };
-    let always = settings.snapshot.mode == SnapshotMode::Always && !shared.snapshotted.lock().expect("no holder panics").contains(&lane);
+    let mut plan =
+        CollectionPlan { snapshot: Snapshot::default(), to_read: Vec::new(), open: Vec::new(), begins: false };
+    let always = settings.snapshot.mode == SnapshotMode::Always
+        && !shared.snapshotted.lock().expect("no holder panics").contains(&lane);
     let known: Option<BTreeSet<&Namespace>> = stored.position.as_ref().map(|p| p.source_uuids.keys().collect());
     for info in listed {
         let progress = stored.progress.iter().find(|p| p.namespace == info.namespace && p.epoch == info.uuid);
@@ -165,7 +165,10 @@ async fn plan<S: Source, K: Sink, R: Registry>(
                     plan.begins = true;
                 }
             }
-            Report::add(&shared.report.rows_estimated, info.documents.saturating_sub(progress.and_then(|p| p.snapshot.as_ref()).map_or(0, |s| s.rows)));
+            Report::add(
+                &shared.report.rows_estimated,
+                info.documents.saturating_sub(progress.and_then(|p| p.snapshot.as_ref()).map_or(0, |s| s.rows)),
+            );
             plan.to_read.push(info.clone());
         }
         if in_stream {
