@@ -1,0 +1,111 @@
+//! What records look like.
+
+use crate::definition::{Definition, Kind, Word, key, later, not_yet, refuse, refused, word};
+
+const PROFILES: &[Word] = &[
+    word("none"),
+    later("jdbc"),
+    later("iceberg"),
+    later("files"),
+    later("clickhouse"),
+    later("flink-upsert"),
+    later("flink-debezium"),
+    later("materialize"),
+    later("risingwave"),
+    later("snowflake"),
+    later("bigquery"),
+    later("debezium"),
+];
+const FORMATS: &[Word] = &[word("document"), later("envelope"), later("debezium-mongodb"), later("mongo-kafka")];
+const DELETES: &[Word] = &[word("tombstone"), later("drop"), later("rewrite"), later("rewrite-with-tombstone")];
+const TOMBSTONES: &[Word] = &[word("true"), later("false")];
+const ADJUSTMENTS: &[Word] = &[
+    word("avro"),
+    later("avro_unicode"),
+    refused("none", "names that Avro does not allow cannot be registered", "take the key out, or write avro"),
+];
+const MESSAGE_KEYS: &[Word] = &[word("id"), later("document_key")];
+const TIMESTAMPS: &[Word] = &[word("write"), later("source")];
+const OVERSIZE: &[Word] = &[word("halt"), word("quarantine"), later("truncate.any"), later("skip")];
+const NESTED: &[Word] = &[word("struct"), later("json"), later("flatten")];
+const OFF: &[Word] = &[word("false"), later("true")];
+
+pub(super) const KEYS: &[Definition] = &[
+    key("output.profile", Kind::Choice(PROFILES), "What a kind of sink needs, in one word.")
+        .default("none")
+        .ours()
+        .low()
+        .only(&[]),
+    key("output.format", Kind::Choice(FORMATS), "The form of values: `document` is the state after the change, flat.")
+        .default("document")
+        .ours()
+        .only(&[]),
+    key("delete.tombstone.handling.mode", Kind::Choice(DELETES), "What a delete becomes.")
+        .default("tombstone")
+        .only(&[]),
+    key("tombstones.on.delete", Kind::Choice(TOMBSTONES), "Whether a delete gives a tombstone.")
+        .default("true")
+        .low()
+        .only(&[]),
+    key(
+        "field.metadata.prefix",
+        Kind::AvroName,
+        "Begins the names of metadata fields (`__op`, ...): a letter or `_`, then letters, digits and `_`.",
+    )
+    .default("__")
+    .like("`add.fields.prefix`")
+    .low(),
+    key("add.fields", Kind::List, "Metadata fields of a value.")
+        .default("op,deleted,ts_ms,cluster_time,seq,image_time,snapshot")
+        .low()
+        .only(&["op,deleted,ts_ms,cluster_time,seq,image_time,snapshot"]),
+    key("add.headers", Kind::List, "Metadata in headers.").default("none").low().only(&["none", ""]),
+    key("schema.name.adjustment.mode", Kind::Choice(ADJUSTMENTS), "How names become names in Avro.")
+        .default("avro")
+        .like("= (none)")
+        .low()
+        .only(&[]),
+    key("field.name.adjustment.mode", Kind::Choice(ADJUSTMENTS), "The same for fields.")
+        .default("avro")
+        .like("= (none)")
+        .low()
+        .only(&[]),
+    key("nested.handling.mode", Kind::Choice(NESTED), "What nested documents become.")
+        .default("struct")
+        .like("`flatten.struct`")
+        .low()
+        .only(&[]),
+    key("flatten.struct.delimiter", Kind::Text, "What joins names under `flatten`.").default("_").low().only(&["_"]),
+    key("message.key.mode", Kind::Choice(MESSAGE_KEYS), "What a record's key is made of.")
+        .default("id")
+        .ours()
+        .low()
+        .only(&[]),
+    refuse(
+        "message.key.columns",
+        "the key decides which record replaces which, and only `_id` is unique in MongoDB",
+        "message.key.mode=id, which is the default",
+    ),
+    key("record.timestamp", Kind::Choice(TIMESTAMPS), "The time that a record carries: of its writing.")
+        .default("write")
+        .ours()
+        .low()
+        .only(&[]),
+    key(
+        "record.oversize.handling",
+        Kind::Choice(OVERSIZE),
+        "What a record over `kafka.message.max.bytes` does: stop the connector, or go to quarantine without its value.",
+    )
+    .default("halt")
+    .ours(),
+    key("provide.transaction.metadata", Kind::Choice(OFF), "Records that say where transactions begin and end.")
+        .default("false")
+        .low()
+        .only(&[]),
+    not_yet("topic.transaction", "The name of the topic for those."),
+    key("extended.headers.enabled", Kind::Choice(OFF), "Debezium's context headers.")
+        .default("false")
+        .like("= (true)")
+        .low()
+        .only(&[]),
+];
