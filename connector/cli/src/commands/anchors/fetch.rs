@@ -1,0 +1,152 @@
+//! What Kafka holds: the anchors topic as a log, and facts of the data topics that anchors name.
+//!
+//! Invariants: a read goes to the end that was there when it began, or fails; a record that can't be read is told, and
+//! never taken for an anchor.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use moorline_pipeline::anchor::log::Log;
+use moorline_pipeline::anchor::{Anchor, AnchorKey, CollectionCut, decode, decode_key};
+use moorline_pipeline::error::{Failure, Problem, Result};
+use moorline_sink_kafka::{Message, TopicReader};
+
+/// How long the anchors topic may take to be read.
+const READ_LIMIT: Duration = Duration::from_secs(120);
+/// How long the first records of a topic may take to be read.
+const PEEK_LIMIT: Duration = Duration::from_secs(20);
+
+/// The anchors topic as read.
+pub(super) struct Read {
+    pub(super) topic: String,
+    pub(super) connector: String,
+    pub(super) log: Log,
+    /// Offsets of records that are no anchors, and why.
+    strange: Vec<(i64, String)>,
+    /// Bytes of keys and values.
+    pub(super) bytes: u64,
+}
+
+/// A data topic now.
+#[derive(Clone, Debug, Default)]
+pub(super) struct TopicFacts {
+    /// Log start offset by partition.
+    pub(super) starts: BTreeMap<i32, i64>,
+    /// Kafka's id, where the broker tells.
+    pub(super) id: Option<String>,
+    /// `cleanup.policy`.
+    pub(super) cleanup: String,
+    /// `retention.ms`, where it is limited.
+    pub(super) retention_ms: Option<i64>,
+    /// `retention.bytes`, where it is limited.
+    pub(super) retention_bytes: Option<i64>,
+}
+
+/// Facts by topic; `None` for a topic that is not there.
+pub(super) type Topics = BTreeMap<String, Option<TopicFacts>>;
+
+/// Reads all anchors of a connector.
+pub(super) fn anchors(reader: &TopicReader, topic: &str, connector: &str) -> Result<Read> {
+    if reader.partitions(topic)?.is_none() {
+        return Err(Failure::halt(Problem::new(
+            "MOOR-6001",
+            format!("there are no anchors: the topic `{topic}` does not exist"),
+            format!("connector {connector}"),
+            "the connector has not run yet, or has another topic.prefix or anchor.topic.name",
+            "moorline run -c FILE --until anchor writes the first one",
+        )));
+    }
+    let marks = reader.watermarks(topic, 0)?;
+    let mut records: Vec<(AnchorKey, Option<Anchor>)> = Vec::new();
+    let mut strange = Vec::new();
+    let mut bytes = 0;
+    reader.read(topic, &BTreeMap::from([(0, (marks.first, marks.stable))]), READ_LIMIT, &mut |message| {
+        bytes += (message.key().map_or(0, <[u8]>::len) + message.value().map_or(0, <[u8]>::len)) as u64;
+        match record(message) {
+            Ok(record) => records.push(record),
+            Err(why) => strange.push((message.offset(), why)),
+        }
+        Ok(())
+    })?;
+    let log = Log::read(connector, records);
+    Ok(Read { topic: topic.to_owned(), connector: connector.to_owned(), log, strange, bytes })
+}
+
+fn record(message: &Message) -> Result<(AnchorKey, Option<Anchor>), String> {
+    let key = decode_key(message.key().unwrap_or_default()).map_err(|error| format!("key: {error}"))?;
+    let value = message.value().map(decode).transpose().map_err(|error| error.to_string())?;
+    match value {
+        // A key names its record: one under another key was put there by somebody else.
+        Some(anchor) if anchor.key() != key => Err("the key names another anchor".to_owned()),
+        value => Ok((key, value)),
+    }
+}
+
+impl Read {
+    /// Records of the anchors topic that are no anchors.
+    pub(super) fn strange(&self) -> impl Iterator<Item = Problem> {
+        self.strange.iter().map(|(offset, why)| {
+            Problem::new(
+                "MOOR-6017",
+                "a record of the anchors topic is no anchor that this version can read",
+                format!("{}, partition 0, offset {offset}", self.topic),
+                why,
+                "run the version that wrote it, or a newer one; if it is not Moorline's, find out who writes to this topic",
+            )
+        })
+    }
+    /// The same, a line each.
+    pub(super) fn warnings(&self) -> impl Iterator<Item = String> {
+        self.strange().map(|p| format!("warning  {}: {}: {}   {}", p.what, p.place, p.why, p.code))
+    }
+}
+
+/// The facts of the topics that hold these collections.
+pub(super) fn topics<'a>(
+    reader: &TopicReader,
+    collections: impl Iterator<Item = &'a CollectionCut>,
+    known: &mut Topics,
+) -> Result<()> {
+    let mut wanted: BTreeMap<&str, BTreeSet<i32>> = BTreeMap::new();
+    for collection in collections {
+        let partitions = wanted.entry(&collection.topic).or_default();
+        partitions.extend(collection.partitions.iter().map(|p| p.partition));
+    }
+    for (topic, partitions) in wanted {
+        let missing = |facts: &Option<TopicFacts>| {
+            facts.as_ref().is_some_and(|facts| partitions.iter().any(|p| !facts.starts.contains_key(p)))
+        };
+        if known.get(topic).is_none_or(missing) {
+            known.insert(topic.to_owned(), facts(reader, topic, &partitions)?);
+        }
+    }
+    Ok(())
+}
+
+fn facts(reader: &TopicReader, topic: &str, partitions: &BTreeSet<i32>) -> Result<Option<TopicFacts>> {
+    let Some(count) = reader.partitions(topic)? else { return Ok(None) };
+    let configs = reader.configs(topic)?;
+    let limited = |key: &str| configs.get(key).and_then(|text| text.parse().ok()).filter(|limit: &i64| *limit >= 0);
+    let mut facts = TopicFacts {
+        starts: BTreeMap::new(),
+        id: reader.topic_id(topic)?,
+        cleanup: configs.get("cleanup.policy").cloned().unwrap_or_default(),
+        retention_ms: limited("retention.ms"),
+        retention_bytes: limited("retention.bytes"),
+    };
+    for &partition in partitions.iter().filter(|p| **p < count) {
+        facts.starts.insert(partition, reader.watermarks(topic, partition)?.first);
+    }
+    Ok(Some(facts))
+}
+
+/// The oldest timestamp among the first records of a collection's partitions.
+pub(super) fn oldest(reader: &TopicReader, collection: &CollectionCut) -> Result<Option<i64>> {
+    let firsts = collection.partitions.iter().map(|p| (p.partition, (p.first, p.first + 1))).collect();
+    let mut oldest: Option<i64> = None;
+    reader.read(&collection.topic, &firsts, PEEK_LIMIT, &mut |message| {
+        oldest = [oldest, message.timestamp()].into_iter().flatten().min();
+        Ok(())
+    })?;
+    Ok(oldest)
+}

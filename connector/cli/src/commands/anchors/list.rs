@@ -1,0 +1,138 @@
+//! `anchors list`: one line a cut, newest first.
+
+use std::fmt::Write as _;
+
+use moorline_pipeline::anchor::Anchor;
+use moorline_pipeline::anchor::cuts::{self, Cut};
+use moorline_pipeline::anchor::record::TICK;
+use moorline_pipeline::error::Result;
+use moorline_sink_kafka::TopicReader;
+use serde_json::json;
+
+use super::super::table::plain;
+use super::fetch::{self, Read, Topics};
+use super::replayable::{self, Replayable};
+use super::{Answer, ListArgs, words};
+
+/// One line.
+struct Row<'a> {
+    cut: &'a Cut<'a>,
+    collections: usize,
+    replayable: Replayable,
+}
+
+pub(super) fn run(args: &ListArgs, reader: &TopicReader, read: &Read, json: bool, now_ms: i64) -> Result<Answer> {
+    let all = cuts::all(&read.log);
+    let since = args.since.as_ref().map(|since| since.seconds(now_ms));
+    let recent = all.iter().filter(|cut| since.is_none_or(|since| i64::from(cut.time.t) >= since));
+    let matching: Vec<&Cut<'_>> = recent.filter(|cut| wanted(&args.kind, cut.kind())).collect();
+    let mut topics = Topics::new();
+    let mut rows = Vec::new();
+    for &cut in matching.iter().take(args.limit) {
+        let merged: Vec<Anchor> = cut.anchors.iter().filter_map(|a| read.log.merged(a).ok()).collect();
+        fetch::topics(reader, merged.iter().flat_map(|a| &a.collections), &mut topics)?;
+        let replayable = if merged.len() < cut.anchors.len() {
+            Replayable::No("its base is gone".to_owned())
+        } else {
+            replayable::of_cut(cut, &merged, &topics)
+        };
+        rows.push(Row { cut, collections: merged.iter().map(|a| a.collections.len()).sum(), replayable });
+    }
+    let mut answer = Answer::default();
+    if json {
+        answer.data = machine(read, &rows, matching.len(), all.len());
+    } else {
+        answer.data = table(read, &rows, now_ms);
+        let hidden = all.iter().filter(|c| c.kind() == TICK && !wanted(&args.kind, TICK)).count();
+        let mut note = format!("{} of {} shown", rows.len(), all.len());
+        if hidden > 0 {
+            let _ = write!(note, " ({hidden} ticks hidden)");
+        }
+        if let Some(oldest) = all.last() {
+            let day = words::instant(oldest.time);
+            let _ = write!(note, ".   oldest kept {}", day.split('T').next().unwrap_or(&day));
+        }
+        let _ = write!(note, "   topic {} {}", read.topic, words::bytes(read.bytes));
+        answer.notes.push(note);
+    }
+    answer.notes.extend(read.warnings());
+    Ok(answer)
+}
+
+/// Whether a kind is asked for: by name, or by not being left out.
+fn wanted(filters: &[String], kind: &str) -> bool {
+    let (out, named): (Vec<&str>, Vec<&str>) = filters.iter().map(String::as_str).partition(|f| f.starts_with('!'));
+    !out.iter().any(|f| &f[1..] == kind) && (named.is_empty() || named.contains(&kind))
+}
+
+fn table(read: &Read, rows: &[Row<'_>], now_ms: i64) -> String {
+    let header =
+        ["CUT (UTC)", "AGE", "KIND", "EXACT", "LANES", "COLLECTIONS", "DOCUMENTS", "REPLAYABLE", "LABEL", "ID"];
+    let mut table = plain(&header, &[1, 5, 6]);
+    for Row { cut, collections, replayable } in rows {
+        let ids = read.log.anchors().iter().map(|a| a.id.as_str());
+        table.add_row([
+            words::instant(cut.time),
+            words::age(now_ms - cut.time.wall_ms()),
+            cut.kind().to_owned(),
+            words::yes(cut.is_exact()).to_owned(),
+            format!("{}/{}", cut.anchors.len(), cut.lanes),
+            collections.to_string(),
+            // Documents are known after folding: they stand in a certificate, and there is none yet.
+            "-".to_owned(),
+            replayable.to_string(),
+            cut.label().unwrap_or_default().to_owned(),
+            cut.id().map(|id| words::short_id(id, ids)).unwrap_or_default().to_owned(),
+        ]);
+    }
+    format!("{}\n", table.trim_fmt())
+}
+
+fn machine(read: &Read, rows: &[Row<'_>], matching: usize, total: usize) -> String {
+    let cuts: Vec<_> = rows
+        .iter()
+        .map(|Row { cut, collections, replayable }| {
+            json!({
+                "cut": cut.time,
+                "time": words::instant(cut.time),
+                "kind": cut.kind(),
+                "exact": cut.is_exact(),
+                "complete": cut.is_complete(),
+                "layout": cut.layout,
+                "lanes": cut.lanes,
+                "lanes_missing": cut.missing(),
+                "collections": collections,
+                "documents": null,
+                "replayable": *replayable == Replayable::Yes,
+                "replayable_why": if let Replayable::No(why) = replayable { Some(why) } else { None },
+                "label": cut.label(),
+                "id": cut.id(),
+                "ids": cut.anchors.iter().map(|a| &a.id).collect::<Vec<_>>(),
+            })
+        })
+        .collect();
+    let answer = json!({
+        "version": 1,
+        "connector": read.connector,
+        "topic": read.topic,
+        "cuts": cuts,
+        "matching": matching,
+        "total": total,
+    });
+    format!("{answer:#}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_are_named_or_left_out() {
+        let filters = |texts: &[&str]| texts.iter().map(|t| (*t).to_owned()).collect::<Vec<_>>();
+        assert!(wanted(&[], TICK));
+        assert!(!wanted(&filters(&["!tick"]), TICK));
+        assert!(wanted(&filters(&["!tick"]), "gap"));
+        assert!(wanted(&filters(&["gap", "requested"]), "requested"));
+        assert!(!wanted(&filters(&["gap", "!gap"]), "gap"));
+    }
+}

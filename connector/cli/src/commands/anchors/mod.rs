@@ -1,0 +1,119 @@
+//! `moorline anchors`: the connector's anchors as people ask for them.
+//!
+//! * [`fetch`]: the anchors topic and the facts of data topics, read. * [`replayable`]: whether a cut can still be read.
+//! * [`list`], [`show`]: what is printed. * [`recount`]: `--check`.
+//!
+//! Invariants: nothing here writes to a topic; what is printed on stdout is the data, notes go to stderr; a cut that is
+//! shown is a whole one.
+
+mod fetch;
+mod list;
+mod recount;
+mod replayable;
+#[cfg(test)]
+mod servers;
+mod show;
+
+use clap::{Args, Subcommand};
+use moorline_pipeline::anchor::cuts;
+use moorline_pipeline::anchor::log::Log;
+use moorline_pipeline::error::{Problem, Result};
+use moorline_sink_kafka::{KafkaSettings, TopicReader};
+
+use super::words;
+
+/// The connector's anchors.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Anchors {
+    /// Lists the cuts, newest first
+    #[command(after_help = "Examples:
+  moorline anchors list -c moorline.properties
+  moorline anchors list -c moorline.properties --since 1h --kind '!tick' --limit 5
+  moorline anchors list -c moorline.properties -o json | jq -r '.cuts[0].id'")]
+    List(ListArgs),
+    /// Shows one cut: collections, offsets, schemas, and whether it can still be replayed
+    #[command(after_help = "Examples:
+  moorline anchors show -c moorline.properties
+  moorline anchors show -c moorline.properties --at 2026-11-23T12:00:00Z --check
+  moorline anchors show -c moorline.properties --at k3v9q2 -o json")]
+    Show(ShowArgs),
+}
+
+/// Flags of `anchors list`.
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// Only cuts after this time (RFC 3339) or within this span (90s, 30m, 1h, 7d)
+    #[arg(long, value_name = "TIME|SPAN")]
+    since: Option<words::Since>,
+    /// Only this kind, or with `!` all but this kind; may be given more than once
+    #[arg(long, value_name = "KIND")]
+    kind: Vec<String>,
+    /// At most so many
+    #[arg(long, default_value_t = 20, value_name = "N")]
+    limit: usize,
+}
+
+/// Flags of `anchors show`.
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    /// Which cut: a time, `latest`, `label:NAME`, or the beginning of an anchor's id
+    #[arg(long, default_value = "latest", value_name = "CUT")]
+    at: String,
+    /// Read the topics again and compare counts, digests, ids and parents; exit 1 on a finding
+    #[arg(long)]
+    check: bool,
+    /// The records as stored, one JSON object a line
+    #[arg(long, conflicts_with = "check")]
+    raw: bool,
+    /// Every partition, also those without a finding
+    #[arg(long)]
+    all: bool,
+}
+
+/// Where a connector's anchors are.
+#[derive(Debug)]
+pub(crate) struct Place {
+    /// Connector name.
+    pub(crate) connector: String,
+    /// How Kafka is reached, and the anchors topic's name in it.
+    pub(crate) kafka: KafkaSettings,
+}
+
+/// What a command answers.
+#[derive(Debug, Default)]
+pub(crate) struct Answer {
+    /// For stdout.
+    pub(crate) data: String,
+    /// For stderr, a line each.
+    pub(crate) notes: Vec<String>,
+    /// Findings: exit 1 where there is one.
+    pub(crate) findings: Vec<Problem>,
+}
+
+/// Runs a command. `json` asks for the machine's form, `now_ms` is the clock. Blocks.
+pub(crate) fn run(command: &Anchors, place: &Place, json: bool, now_ms: i64) -> Result<Answer> {
+    let reader = TopicReader::open(&place.kafka)?;
+    let topic = place.kafka.control.anchors.as_str();
+    let read = fetch::anchors(&reader, topic, &place.connector)?;
+    match command {
+        Anchors::List(args) => list::run(args, &reader, &read, json, now_ms),
+        Anchors::Show(args) => show::run(args, &reader, &read, json),
+    }
+}
+
+/// Id of the newest whole cut, else of the newest anchor; `None` where there is none. Blocks.
+pub(crate) fn newest(place: &Place) -> Result<Option<String>> {
+    let reader = TopicReader::open(&place.kafka)?;
+    let read = fetch::anchors(&reader, &place.kafka.control.anchors, &place.connector)?;
+    let cuts = cuts::all(&read.log);
+    let newest = cuts.iter().find(|cut| cut.is_whole()).or(cuts.first());
+    Ok(newest.and_then(|cut| cut.id()).map(str::to_owned))
+}
+
+/// The anchors of a connector; `None` where their topic is not there. Blocks.
+pub(crate) fn log(reader: &TopicReader, topic: &str, connector: &str) -> Result<Option<Log>> {
+    if reader.partitions(topic)?.is_none() {
+        return Ok(None);
+    }
+    Ok(Some(fetch::anchors(reader, topic, connector)?.log))
+}

@@ -1,0 +1,71 @@
+//! Whether a cut can still be read from its topics: not in the record, since it changes after it was written.
+//!
+//! Invariant: "yes" means that no retention, compaction or new topic has touched the ranges as far as offsets and
+//! settings can tell; `--check` reads them.
+
+use moorline_pipeline::anchor::cuts::Cut;
+use moorline_pipeline::anchor::{Anchor, CollectionCut};
+
+use super::fetch::{TopicFacts, Topics};
+use super::words;
+
+/// The answer, with the reason in a few words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Replayable {
+    Yes,
+    No(String),
+    /// There is nothing whole to be replayed yet.
+    NotYet,
+}
+
+impl std::fmt::Display for Replayable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Yes => f.write_str("yes"),
+            Self::No(why) => write!(f, "no: {why}"),
+            Self::NotYet => f.write_str("-"),
+        }
+    }
+}
+
+/// Of a cut, with its anchors merged.
+pub(super) fn of_cut(cut: &Cut<'_>, merged: &[Anchor], topics: &Topics) -> Replayable {
+    if let Some(lane) = cut.missing().first() {
+        return Replayable::No(format!("lane {lane} has none"));
+    }
+    if let Some(gap) = cut.anchors.iter().find_map(|anchor| anchor.gap.as_ref()) {
+        return Replayable::No(format!("gap {} to {}", words::clock(gap.from), words::clock(gap.to)));
+    }
+    let gone = merged.iter().flat_map(|anchor| &anchor.collections).find_map(|c| lost(c, facts(topics, &c.topic)));
+    match gone {
+        Some(why) => Replayable::No(why),
+        None if !cut.is_complete() => Replayable::NotYet,
+        None => Replayable::Yes,
+    }
+}
+
+/// Why a collection can't be read any more.
+pub(super) fn lost(collection: &CollectionCut, facts: Option<&TopicFacts>) -> Option<String> {
+    if collection.partitions.is_empty() {
+        return None;
+    }
+    let topic = &collection.topic;
+    let Some(facts) = facts else { return Some(format!("{topic} is gone")) };
+    if let (Some(then), Some(now)) = (&collection.topic_id, &facts.id)
+        && then != now
+    {
+        return Some(format!("{topic} was made anew"));
+    }
+    let cut_off =
+        collection.partitions.iter().any(|p| facts.starts.get(&p.partition).is_none_or(|start| *start > p.first));
+    if cut_off {
+        return Some(format!("retention took records of {topic}"));
+    }
+    // Under compaction the counts and the digest no longer hold, though a fold may still give the same state.
+    facts.cleanup.contains("compact").then(|| format!("{topic} is compacted"))
+}
+
+/// Facts of a topic, where it exists.
+pub(super) fn facts<'a>(topics: &'a Topics, topic: &str) -> Option<&'a TopicFacts> {
+    topics.get(topic)?.as_ref()
+}

@@ -1,0 +1,70 @@
+//! The verbs, one file each, and what they share.
+//!
+//! Invariants: a verb gives its data to stdout in one piece, so that what is piped on is never half an answer; a
+//! finding is told on stderr and ends with 1.
+
+pub(crate) mod anchors;
+mod catalogue;
+pub(crate) mod config;
+pub(crate) mod contract;
+mod explain;
+pub(crate) mod explanation;
+pub(crate) mod run;
+mod signals;
+mod status;
+mod table;
+mod validate;
+pub(crate) mod words;
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use moorline_pipeline::error::Problem;
+
+use crate::arguments::{Arguments, Form, Global, Verb};
+use crate::failure::{Exit, Failed};
+use crate::{configuration, messages, wiring};
+
+/// Runs what was typed.
+pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failed> {
+    wiring::install_cryptography();
+    let global = &arguments.global;
+    match &arguments.verb {
+        Verb::Run(args) => run::run(args, global),
+        Verb::Validate => validate::run(global),
+        Verb::Contract(verb) => contract::run(verb, global),
+        Verb::Anchors(verb) => show_anchors(verb, global),
+        Verb::Status => status::run(global),
+        Verb::Explain(args) => explanation::run(args, global),
+        Verb::Config(verb) => config::run(verb),
+    }
+}
+
+fn show_anchors(verb: &anchors::Anchors, global: &Global) -> Result<Exit, Failed> {
+    let config = configuration::read(global)?.config;
+    let place = anchors::Place { kafka: wiring::kafka(&config)?, connector: config.name };
+    let answer = anchors::run(verb, &place, global.output == Form::Json, now_ms())?;
+    messages::data(&answer.data)?;
+    answer.notes.iter().for_each(|note| messages::note(note));
+    answer.findings.iter().for_each(messages::problem);
+    Ok(if answer.findings.is_empty() { Exit::Done } else { Exit::Finding })
+}
+
+/// Milliseconds since 1970.
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// The threads on which connections live.
+fn runtime() -> Result<tokio::runtime::Runtime, Failed> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("moorline").build().map_err(|error| {
+        Problem::new(
+            "MOOR-7004",
+            "threads can't be started",
+            "this process",
+            error.to_string(),
+            "raise the limit of threads and of open files",
+        )
+        .into()
+    })
+}
