@@ -39,7 +39,7 @@ pub struct Config {
     pub offset_storage_replication_factor: i32,
     /// Its partitions.
     pub offset_storage_partitions: i32,
-    /// The longest time that a batch gathers before it is committed.
+    /// The upper bound of a batch in time, as it was given; a batch ends at the next anchor at the latest.
     pub offset_flush_interval_ms: Duration,
     /// The providers of `${provider:...}` that may be used.
     pub config_providers: Vec<String>,
@@ -175,7 +175,7 @@ pub struct Config {
     pub anchor_digest: AnchorDigest,
     /// The topic of anchors; `<topic.prefix>.anchors`, with the delimiter.
     pub anchor_topic_name: String,
-    /// Longest time without a committed position while nothing changes; zero switches it off.
+    /// As it was given; positions move with each anchor, also while nothing changes.
     pub heartbeat_interval_ms: Duration,
 
     // Limits.

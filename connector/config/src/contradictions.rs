@@ -16,6 +16,7 @@ const DAY: u64 = 86_400;
 /// Looks at the whole.
 pub(crate) fn check(config: &Config, given: &Given, report: &mut Report<'_>) {
     interval(config, given, report);
+    without_effect(given, report);
     topics(config, given, report);
     source(config, given, report);
     registry(config, given, report);
@@ -53,6 +54,20 @@ pub(crate) fn check(config: &Config, given: &Given, report: &mut Report<'_>) {
         let what = "`errors.tolerance=all` and `contract.on.drift=halt` contradict each other".to_owned();
         let why = "the one sends what does not fit to quarantine, the other stops at it";
         report.mistake(line, codes::CONTRADICTION, what, why, vec!["take one of them out".to_owned()]);
+    }
+}
+
+/// Keys of Connect and Debezium that say how often positions move, which anchors decide here.
+fn without_effect(given: &Given, report: &mut Report<'_>) {
+    for (key, why) in [
+        ("offset.flush.interval.ms", "a batch is committed as soon as it is read, at the next anchor at the latest"),
+        ("heartbeat.interval.ms", "positions move with each anchor, also while nothing changes"),
+    ] {
+        let default = Given::default().value(key);
+        if let (Some(line), true) = (given.line(key), given.own(key) != default) {
+            let fix = vec!["anchor.interval.ms says how often anchors are made".to_owned()];
+            report.warning(line, codes::IGNORED, format!("`{key}` has no effect here"), why, fix);
+        }
     }
 }
 

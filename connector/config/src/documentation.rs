@@ -141,5 +141,9 @@ fn about(definition: &Definition) -> String {
         State::Refused(why, fix) => format!("*Refused:* {why}. Instead: {}", fix.replace('\n', "; ")),
         State::Transform => format!("*Refused* (MOOR-1010): {}", definition.about),
     };
-    text.replace('<', "&lt;")
+    // Within back-ticks Markdown shows a `<` as it is.
+    let parts = text.split('`').enumerate();
+    let parts: Vec<String> =
+        parts.map(|(index, part)| if index % 2 == 0 { part.replace('<', "&lt;") } else { part.to_owned() }).collect();
+    parts.join("`")
 }

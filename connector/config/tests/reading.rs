@@ -162,6 +162,8 @@ fn keys_of_the_framework_are_accepted_with_one_warning() {
     let more = "key.converter=io.confluent.connect.avro.AvroConverter\n\
                 value.converter.schema.registry.url=http://localhost:1\nextended.headers.enabled=false\n";
     assert!(good(more).warnings.is_empty());
+    assert!(good("heartbeat.interval.ms=10000\n").warnings.is_empty());
+    assert_eq!(good("heartbeat.interval.ms=5000\noffset.flush.interval.ms=500\n").warnings.len(), 2);
     let doubtful = good("collection.exclude.list=orders,shop\\\\.(?!x).*\n").warnings;
     assert_eq!(doubtful.iter().map(|warning| warning.code).collect::<Vec<_>>(), [codes::DOUBTFUL; 2]);
 }

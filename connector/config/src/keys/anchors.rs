@@ -30,7 +30,7 @@ pub(super) const KEYS: &[Definition] = &[
     key(
         "heartbeat.interval.ms",
         Kind::Duration(0, 86_400_000),
-        "The longest time without a committed position while nothing changes; 0 for never. No record is written.",
+        "Accepted with a warning: positions move with each anchor, also while nothing changes.",
     )
     .default("10000")
     .like("= (0)")

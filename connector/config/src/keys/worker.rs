@@ -99,7 +99,7 @@ pub(super) const KAFKA: &[Definition] = &[
     key(
         "offset.flush.interval.ms",
         Kind::Duration(100, 3_600_000),
-        "The longest time that a batch gathers before it is committed.",
+        "Accepted with a warning: a batch ends at the next anchor at the latest.",
     )
     .default("10000")
     .low(),
