@@ -35,14 +35,19 @@ struct Seen {
     anchor: String,
 }
 
-/// The task that shows progress; ends when it is dropped.
+/// The task that shows progress; ends when it is dropped, and then leaves no bar behind.
 pub(crate) struct Progress {
     task: JoinHandle<()>,
+    bar: Option<ProgressBar>,
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
         self.task.abort();
+        // Wiped here and not by the task, which ends later: what is printed next must not be taken for the bar.
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
         messages::set_bar(None);
     }
 }
@@ -52,12 +57,12 @@ pub(crate) fn show(report: Arc<Report>) -> Progress {
     let manner = messages::manner();
     let bar = (std::io::stderr().is_terminal() && !manner.json).then(|| {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-        // A plain message cannot fail to be a template.
-        bar.set_style(ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_bar()));
+        // Cut at the terminal's width. A plain message cannot fail to be a template.
+        bar.set_style(ProgressStyle::with_template("{wide_msg}").unwrap_or_else(|_| ProgressStyle::default_bar()));
         messages::set_bar(Some(bar.clone()));
         bar
     });
-    Progress { task: tokio::spawn(watch(report, bar)) }
+    Progress { task: tokio::spawn(watch(report, bar.clone())), bar }
 }
 
 async fn watch(report: Arc<Report>, bar: Option<ProgressBar>) {
@@ -65,8 +70,6 @@ async fn watch(report: Arc<Report>, bar: Option<ProgressBar>) {
     every.tick().await;
     let mut history: VecDeque<(Instant, Seen)> = VecDeque::from([(Instant::now(), seen(&report))]);
     let mut written = Seen::default();
-    // Dropped with the task, also when that is aborted: the bar is then wiped.
-    let bar = bar.map(Wiped);
     loop {
         every.tick().await;
         let (at, now) = (Instant::now(), seen(&report));
@@ -78,22 +81,13 @@ async fn watch(report: Arc<Report>, bar: Option<ProgressBar>) {
         let seconds = (at - *from).as_secs_f64().max(0.001);
         let rates = [now.rows - first.rows, now.changes - first.changes].map(|n| n as f64 / seconds);
         match &bar {
-            Some(bar) => bar.0.set_message(line(&now, rates, true)),
+            Some(bar) => bar.set_message(line(&now, rates, true)),
             None if now != written => {
                 messages::note(&line(&now, rates, false));
                 written = now;
             }
             None => {}
         }
-    }
-}
-
-/// A bar that leaves no line behind.
-struct Wiped(ProgressBar);
-
-impl Drop for Wiped {
-    fn drop(&mut self) {
-        self.0.finish_and_clear();
     }
 }
 

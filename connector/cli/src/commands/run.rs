@@ -106,10 +106,14 @@ async fn connector(
     // Both make their clients without asking anybody, so what is wrong in their settings is told before any waiting.
     let sink = wiring::sink(&checked.config)?;
     let registry = wiring::registry(&checked.config)?;
-    // Nothing has begun before the source has answered, so a stop need not wait for it.
+    // Nothing has begun before source and registry have answered, so a stop need not wait for them.
+    let subject = format!("{}-value", checked.config.anchor_topic_name);
     let reach = async {
-        let source = wiring::source(&checked.config).await?;
-        source.identity().await.map(|_| source)
+        let source = async {
+            let source = wiring::source(&checked.config).await?;
+            source.identity().await.map(|_| source)
+        };
+        tokio::try_join!(source, registry.latest(&subject)).map(|(source, _)| source)
     };
     let source = tokio::select! {
         () = stop.cancelled() => return Ok(Outcome::Stopped),
