@@ -69,7 +69,7 @@ def test_writes_before_during_and_after_a_chunk(stack, name, connector):
 def test_a_killed_snapshot_goes_on_by_chunk(stack, name, connector):
     """I-SNAP-4: no row of a finished chunk stands twice, none is missing, also after two kills."""
     total = load(stack.mongodb_uri, f"{name}.items", 40000, make=lambda rng: {"n": rng.randrange(9), "t": "x" * 200})
-    one = connector(f"{name}.items", **CHUNK)
+    one = connector(f"{name}.items", max__batch__size=250, **CHUNK)
     done = 0
     for _ in range(2):
         run = one.start()

@@ -89,6 +89,12 @@ def plain_decimal(value, normalised: bool = False) -> str:
     return format(decimal, "f")
 
 
+def scientific(value: Decimal128) -> str:
+    """A decimal that is neither whole nor a double: its digits, `E` and an exponent, so that it meets no double's text."""
+    sign, digits, exponent = value.to_decimal().normalize(Context(prec=40)).as_tuple()
+    return f"{'-' if sign else ''}{''.join(map(str, digits))}E{exponent}"
+
+
 def json_text(value) -> str:
     """Compact relaxed Extended JSON, equal numbers with one text."""
     if is_number(value):
@@ -128,7 +134,7 @@ def _single_text(value, accepted: set[str]):
         if not text.startswith("{"):
             return text
         number = exact_number(value)
-        return number if isinstance(number, str) else plain_decimal(value, normalised=True)
+        return number if isinstance(number, str) else scientific(value)
     raise Unfit(f"{value!r} as a key of {sorted(accepted)}")
 
 

@@ -17,7 +17,7 @@ import uuid
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from confluent_kafka import Consumer, KafkaError, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer
@@ -138,10 +138,21 @@ class Topics:
             # Kept, since asking is done often and quickly, to catch a run in the middle of something.
             self._probes[isolation] = self.consumer(isolation)
         probe = self._probes[isolation]
-        return {
-            number: probe.get_watermark_offsets(TopicPartition(topic, number), timeout=20)
-            for number in self.partitions(topic)
-        }
+        return {number: self._watermarks(probe, topic, number) for number in self.partitions(topic)}
+
+    @staticmethod
+    def _watermarks(probe: Consumer, topic: str, number: int) -> tuple[int, int]:
+        """A partition that was just made may have no leader yet: asked again, with a limit."""
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                return probe.get_watermark_offsets(TopicPartition(topic, number), timeout=20)
+            except KafkaException as error:
+                settling = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE,
+                            KafkaError.UNKNOWN_TOPIC_OR_PART)
+                if error.args[0].code() not in settling or time.monotonic() > deadline:
+                    raise
+                probe.list_topics(topic, timeout=20)
 
     def committed(self, topic: str) -> Ranges:
         """What is committed by now: up to the first open transaction. For looks at a run that lives or was killed."""

@@ -74,6 +74,10 @@ pub(crate) struct Actor<S: Source> {
     pub(crate) events: mpsc::UnboundedReceiver<Event>,
     pub(crate) goal: Goal,
     pub(crate) stop: CancellationToken,
+    /// The cluster time at the start, until the stream has passed it; `None` where the stream began there.
+    pub(crate) behind: Option<ClusterTime>,
+    /// Whether the lane has an anchor, of this run or an earlier one.
+    pub(crate) anchored: bool,
     /// What was committed: frontier, newest cut that is exact and complete, newest cut, whether the snapshot is done.
     pub(crate) committed: Committed,
 }
@@ -108,7 +112,7 @@ impl<S: Source> Actor<S> {
                 self.close(x, None).await?;
                 continue;
             }
-            if self.snapshot.has_ready() && may_close(x, now_ms(), self.history_window, self.inexact_until) {
+            if self.snapshot.has_ready() && self.caught_up(x) && may_close(x, now_ms(), self.history_window, self.inexact_until) {
                 self.gate(x).await?;
                 continue;
             }
@@ -128,10 +132,11 @@ impl<S: Source> Actor<S> {
         let done = &self.committed;
         let snapshots = self.snapshot.is_done() && done.snapshot_done;
         match until {
-            Until::Now => done.frontier > self.goal.start && snapshots,
+            // Whoever asked for an end asked for an anchor's id too: without any so far, the first tick is waited for.
+            Until::Now => done.frontier > self.goal.start && snapshots && self.anchored,
             Until::Snapshot => snapshots && done.whole.is_some(),
             Until::Anchor => done.cut.is_some_and(|cut| cut > self.goal.start),
-            Until::Time(time) => done.frontier >= time,
+            Until::Time(time) => done.frontier >= time && self.anchored,
         }
     }
 
@@ -143,6 +148,13 @@ impl<S: Source> Actor<S> {
             _ => return false,
         };
         self.handed < goal && x >= goal
+    }
+
+    /// Whether the stream has passed what was written before the start: a snapshot shows the present, not the place at
+    /// which an earlier run had stopped.
+    fn caught_up(&mut self, x: ClusterTime) -> bool {
+        self.behind = self.behind.filter(|now| x <= *now);
+        self.behind.is_none()
     }
 
     fn take_events(&mut self) -> Result<()> {
@@ -162,6 +174,7 @@ impl<S: Source> Actor<S> {
                 self.committed.snapshot_done |= snapshot_done;
                 if let Some((cut, exact, complete)) = anchor {
                     self.committed.cut = Some(cut);
+                    self.anchored = true;
                     if exact && complete {
                         self.committed.whole = Some(cut);
                     }

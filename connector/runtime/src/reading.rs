@@ -20,8 +20,9 @@ use crate::gate::Gate;
 use crate::settings::Settings;
 use crate::work::{Job, RowBatch};
 
-/// Rows and bytes after which a transaction of rows is closed.
-const ROWS_A_TRANSACTION: usize = 32_768;
+/// How many batches of the stream make a transaction of rows: rows have no latency, so the commit's round trip counts.
+const BATCHES_A_TRANSACTION: usize = 4;
+/// Bytes after which a transaction of rows is closed.
 const BYTES_A_TRANSACTION: usize = 16 << 20;
 /// The server's time limit of one chunk.
 const CHUNK_MAX_TIME: Duration = Duration::from_secs(10);
@@ -56,7 +57,7 @@ impl<S: Source> Actor<S> {
                             rows += chunk.rows.len();
                             bytes += chunk.bytes;
                             self.chunk(task, chunk, x).await?;
-                            if rows >= ROWS_A_TRANSACTION || bytes >= BYTES_A_TRANSACTION {
+                            if rows >= BATCHES_A_TRANSACTION * self.settings.batch.events || bytes >= BYTES_A_TRANSACTION {
                                 (rows, bytes) = (0, 0);
                                 self.close(x, None).await?;
                             }

@@ -36,6 +36,8 @@ pub(crate) struct Seed<S: Source> {
     pub(crate) last: Option<(Token, ClusterTime)>,
     pub(crate) witness: Option<Token>,
     pub(crate) fresh: bool,
+    pub(crate) anchored: bool,
+    pub(crate) behind: Option<ClusterTime>,
     pub(crate) goal: Goal,
     pub(crate) ends_with_snapshot: bool,
 }
@@ -71,6 +73,8 @@ impl<S: Source> Seed<S> {
             witness: self.witness,
             owe: self.owe,
             fresh: self.fresh,
+            anchored: self.anchored,
+            behind: self.behind,
             jobs,
             events,
             goal,

@@ -121,6 +121,8 @@ pub(crate) async fn start<S: Source, K: Sink, R: Registry>(
         last,
         witness: stored.position.as_ref().and_then(|p| p.witness.clone()),
         fresh,
+        behind: (stored.position.is_some() || settings.start_time.is_some()).then_some(identity.now),
+        anchored: stored.position.as_ref().is_some_and(|p| p.last_anchor.is_some()),
         goal: shared.goal,
         ends_with_snapshot: settings.snapshot.mode == SnapshotMode::InitialOnly,
     };
@@ -222,7 +224,8 @@ async fn still_known<S: Source, K: Sink, R: Registry>(
     let now = shared.source.identity().await?.now;
     let times = [&position.resume, &position.witness].into_iter().flatten().filter_map(|t| t.time().ok());
     for time in times {
-        if time > now {
+        // The token of an opening reply may stand one past everything there is.
+        if time > now.succ() {
             return Err(gap(lane, position, &format!("the stored token's time {time} lies after the cluster's {now}")));
         }
     }

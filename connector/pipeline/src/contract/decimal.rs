@@ -104,6 +104,19 @@ impl Decimal {
         }
     }
 
+    /// One text for all encodings of one number, in plain notation: a whole number has digits only, any other no zero at
+    /// its end. At most about 6,200 characters.
+    pub fn shortest(self) -> String {
+        match self {
+            Self::Finite { coefficient: 0, .. } => "0".into(),
+            Self::Finite { negative, coefficient, exponent } => {
+                let (coefficient, exponent) = stripped(coefficient, exponent);
+                Self::Finite { negative, coefficient, exponent }.plain()
+            }
+            special => special.plain(),
+        }
+    }
+
     /// The text that the Decimal128 specification asks for: as stored, exponent included; what Extended JSON has.
     pub fn scientific(self) -> String {
         let Self::Finite { negative, coefficient, exponent } = self else { return self.plain() };

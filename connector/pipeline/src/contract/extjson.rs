@@ -220,9 +220,10 @@ impl Writer<'_> {
         match (self.style, value.tag) {
             (Style::Key, _) => match key_number(value) {
                 KeyNumber::Integer(n) => self.format(format_args!("{n}")),
+                KeyNumber::Whole(digits) => self.push(&digits),
                 KeyNumber::Double(x) if x.is_finite() => self.format(format_args!("{x:?}")),
                 KeyNumber::Double(x) => self.wrapped("numberDouble", double_name(x)),
-                KeyNumber::Decimal(decimal) => self.wrapped("numberDecimal", &decimal.normalised()),
+                KeyNumber::Decimal(decimal) => self.wrapped("numberDecimal", &decimal.shortest()),
             },
             (Style::Canonical, tag::INT32) => self.format(format_args!(r#"{{"$numberInt":"{}"}}"#, value.four())),
             (Style::Canonical, tag::INT64) => self.format(format_args!(r#"{{"$numberLong":"{}"}}"#, value.eight())),
@@ -293,10 +294,14 @@ impl Writer<'_> {
     }
 }
 
-/// A number by value: whole numbers that an int64 holds, else what a double holds, else a decimal.
+/// A number by value: whole numbers, those that an int64 holds apart, else what a double holds, else a decimal.
 pub(crate) enum KeyNumber {
     Integer(i64),
+    /// Digits of a whole number that no int64 holds.
+    Whole(String),
+    /// Not whole, or no number at all.
     Double(f64),
+    /// Neither whole nor exactly a double.
     Decimal(Decimal),
 }
 
@@ -311,12 +316,18 @@ pub(crate) fn key_number(value: Value) -> KeyNumber {
             match decimal.to_number() {
                 Some(Number::Integer(n)) => return KeyNumber::Integer(n),
                 Some(Number::Double(x)) => x,
-                None => return KeyNumber::Decimal(decimal),
+                None => {
+                    let text = decimal.shortest();
+                    let whole = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+                    return if whole { KeyNumber::Whole(text) } else { KeyNumber::Decimal(decimal) };
+                }
             }
         }
     };
     match whole_number(double) {
         Some(n) => KeyNumber::Integer(n),
+        // All digits of a whole double, as the decimal that equals it has them.
+        None if double.is_finite() && double.fract() == 0.0 => KeyNumber::Whole(format!("{double:.0}")),
         None => KeyNumber::Double(double),
     }
 }

@@ -64,7 +64,7 @@ pub(crate) fn encode(kind: &KeyKind, id: Value, out: &mut Vec<u8>) -> Result<(),
         }
         (KeyKind::Long, tag::INT32 | tag::INT64 | tag::DOUBLE | tag::DECIMAL) => match extjson::key_number(id) {
             KeyNumber::Integer(n) => wire::long(n, out),
-            KeyNumber::Double(_) | KeyNumber::Decimal(_) => return refused(),
+            KeyNumber::Whole(_) | KeyNumber::Double(_) | KeyNumber::Decimal(_) => return refused(),
         },
         (KeyKind::Number, tag::INT32 | tag::INT64 | tag::DOUBLE | tag::DECIMAL) => {
             wire::text(out, |out| {
@@ -124,11 +124,13 @@ fn document(fields: &[(String, KeyKind)], id: Value, out: &mut Vec<u8>) -> Resul
     }
 }
 
-/// Digits for whole numbers, a double's shortest text, a decimal's normalised text. The three never meet: an int64 has
-/// neither point nor exponent, a double's text has one or is the name of none, a decimal's has a capital `E`.
+/// Digits for whole numbers, a double's shortest text, a decimal's normalised text. The three never meet: a whole number
+/// has neither point nor exponent, a double's text has one or is the name of none, a decimal's has a capital `E`. In
+/// plain notation the decimal 0.1 and the double 0.1, which the server holds apart, would be one key.
 fn number_text(number: KeyNumber, out: &mut Vec<u8>) {
     match number {
         KeyNumber::Integer(n) => extjson::format(format_args!("{n}"), out),
+        KeyNumber::Whole(digits) => out.extend_from_slice(digits.as_bytes()),
         KeyNumber::Double(x) if x.is_finite() => extjson::format(format_args!("{x:?}"), out),
         KeyNumber::Double(x) => out.extend_from_slice(extjson::double_name(x).as_bytes()),
         KeyNumber::Decimal(decimal) => out.extend_from_slice(decimal.normalised().as_bytes()),
