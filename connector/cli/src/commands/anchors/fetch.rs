@@ -3,7 +3,7 @@
 //! Invariants: a read goes to the end that was there when it began, or fails; a record that can't be read is told, and
 //! never taken for an anchor.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use moorline_pipeline::anchor::log::Log;
@@ -58,12 +58,24 @@ pub(super) fn anchors(reader: &TopicReader, topic: &str, connector: &str) -> Res
     }
     let marks = reader.watermarks(topic, 0)?;
     let mut records: Vec<(AnchorKey, Option<Anchor>)> = Vec::new();
+    let mut places: HashMap<AnchorKey, usize> = HashMap::new();
     let mut strange = Vec::new();
     let mut bytes = 0;
     reader.read(topic, &BTreeMap::from([(0, (marks.first, marks.stable))]), READ_LIMIT, &mut |message| {
         bytes += (message.key().map_or(0, <[u8]>::len) + message.value().map_or(0, <[u8]>::len)) as u64;
         match record(message) {
-            Ok(record) => records.push(record),
+            // The topic is compacted: of records under one key the last counts, also before compaction has run.
+            Ok((key, Some(anchor))) => match places.get(&key) {
+                Some(&place) => records[place].1 = Some(anchor),
+                None => {
+                    places.insert(key.clone(), records.len());
+                    records.push((key, Some(anchor)));
+                }
+            },
+            Ok((key, None)) => {
+                places.remove(&key);
+                records.push((key, None));
+            }
             Err(why) => strange.push((message.offset(), why)),
         }
         Ok(())
