@@ -87,7 +87,8 @@ impl Lane {
         for _ in 0..records {
             self.written += 1;
             let key = format!("k{}", self.written % 50).into_bytes();
-            let value = (!self.written.is_multiple_of(7)).then(|| [&[0, 0, 0, 0, 110][..], &self.written.to_be_bytes()].concat());
+            let value = (!self.written.is_multiple_of(7))
+                .then(|| [&[0, 0, 0, 0, 110][..], &self.written.to_be_bytes()].concat());
             delta.digest.add_record(&key, value.as_deref());
             if value.is_some() {
                 delta.counts.u += 1;
