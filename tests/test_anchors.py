@@ -44,8 +44,12 @@ def _sent_again(one, topic, key_bytes, value: dict, schema: dict) -> None:
     serializer = AvroSerializer(topics.decoder.registry, json.dumps(schema), conf={"auto.register.schemas": True})
     data = serializer(value, SerializationContext(topic, MessageField.VALUE))
     producer = Producer({"bootstrap.servers": one.stack.bootstrap})
-    producer.produce(topic, key=key_bytes, value=data, partition=0)
-    assert producer.flush(20) == 0
+    delivered = []
+    producer.produce(topic, key=key_bytes, value=data, partition=0, on_delivery=lambda *report: delivered.append(report))
+    assert producer.flush(20) == 0 and [error for error, _ in delivered] == [None], delivered
+    # What is looked at next is what is committed: up to the last stable offset.
+    offset = delivered[0][1].offset()
+    wait_for("the record to be visible", lambda: topics.committed(topic)[0][1] > offset, 20)
 
 
 def test_chain_ticks_counts_and_digests(stack, name, connector):
@@ -56,7 +60,8 @@ def test_chain_ticks_counts_and_digests(stack, name, connector):
     report = law.check(stack.topics, stack.source, name, one.interval_ms, folds=5, connector=name)
     assert report.folds >= 3, report
     kinds = [anchor.record["kind"] for anchor in chain]
-    assert "snapshot-begin" in kinds and "snapshot-complete" in kinds, kinds
+    # A snapshot that begins and ends within one tick gives one anchor, of the kind that says more.
+    assert "snapshot-complete" in kinds, kinds
     assert all(anchor.record["full"] for anchor in chain if anchor.record["kind"] != "tick")
     forms = [anchor.record["full"] for anchor in chain]
     assert not all(forms), "no anchor in difference form"
@@ -102,8 +107,7 @@ def test_what_every_anchor_says_about_itself(stack, name, connector):
 def test_a_position_in_an_anchor_leads_back_to_the_cut(stack, name, connector):
     """Reading on from an anchor's position sees every change at or after its cut again."""
     one = _written(stack, name, connector, kills=1)
-    chain = [anchor for anchor in one.anchors() if anchor.whole]
-    anchor = chain[len(chain) // 2]
+    anchor = next(anchor for anchor in one.anchors() if anchor.whole)
     later = [
         record
         for collection in ("a", "b")

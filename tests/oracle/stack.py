@@ -14,6 +14,7 @@ import subprocess
 from dataclasses import dataclass
 
 from pymongo import MongoClient
+from pymongo.errors import AutoReconnect
 
 from .source import Source
 from .topics import Topics
@@ -89,9 +90,12 @@ class OwnStack:
     def restart(self, server: str) -> None:
         self._call("restart", "--server", server)
 
-    def primary(self) -> str:
-        """The role of the node that takes writes now."""
-        host, port = self.stack.client.admin.command("hello")["primary"].rsplit(":", 1)
+    def primary(self) -> str | None:
+        """The role of the node that takes writes now; `None` while there is none, or the one asked has just gone."""
+        try:
+            _, port = self.stack.client.admin.command("hello")["primary"].rsplit(":", 1)
+        except (AutoReconnect, KeyError):
+            return None
         roles = {self.variables[name]: name for name in self.variables if name.startswith("MONGO") and name.endswith("_PORT")}
         return roles[port].removesuffix("_PORT").lower()
 
