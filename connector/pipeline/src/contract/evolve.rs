@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use bson::RawDocument;
 
 use super::infer::budget;
-use super::infer::choose::{Place, word};
+use super::infer::choose::{Place, properties, word};
 use super::infer::kind::Kind;
 use super::infer::seen::{Scope, Seen, Shape};
 use super::infer::{self, Chooser, Options};
@@ -55,11 +55,7 @@ pub struct Refused {
 const DICTIONARY_GUARD: usize = 16;
 
 /// Widens a contract by documents, as far as it can be widened.
-pub fn evolve<'a>(
-    contract: &Contract,
-    documents: impl Iterator<Item = &'a RawDocument>,
-    limits: &Limits,
-) -> Evolution {
+pub fn evolve<'a>(contract: &Contract, documents: impl Iterator<Item = &'a RawDocument>, limits: &Limits) -> Evolution {
     let excluded = Excluded::of(&contract.excluded);
     let scope = Scope::new(limits.max_depth, (!excluded.is_empty()).then_some(&excluded));
     let mut shape = Shape::default();
@@ -70,6 +66,7 @@ pub fn evolve<'a>(
     let mut widening = Widening {
         chooser: Chooser::new(limits.max_depth, &options),
         room: limits.max_fields.saturating_sub(budget::leaves(&contract.fields)),
+        left_out: Vec::new(),
         result: Evolution::default(),
     };
     widening.chooser.take_record(&contract.name);
@@ -82,9 +79,10 @@ pub fn evolve<'a>(
     }
     let place = Place { path: String::new(), record: contract.name.clone(), level: 0, above: Vec::new() };
     widening.fields(&mut fields, &shape, &place, taken);
-    let mut evolution = widening.result;
-    if fields != contract.fields {
-        evolution.contract = Some(Contract { fields, ..contract.clone() });
+    let mut evolution = std::mem::take(&mut widening.result);
+    let excluded = [contract.excluded.as_slice(), &widening.left_out].concat();
+    if fields != contract.fields || excluded != contract.excluded {
+        evolution.contract = Some(Contract { fields, excluded, ..contract.clone() });
     }
     evolution
 }
@@ -102,6 +100,8 @@ struct Widening<'a> {
     chooser: Chooser<'a>,
     /// Leaves that may still be added.
     room: usize,
+    /// Names at the top that inference would exclude as well.
+    left_out: Vec<String>,
     result: Evolution,
 }
 
@@ -145,8 +145,10 @@ impl Widening<'_> {
             }
         }
         let is_ours = |name: &str| known.contains(name) || (top && name == "_id");
-        let new = shape.keys().iter().filter(|key| !is_ours(&key.name));
-        let new: Vec<_> = new.filter(|key| !top || !infer::is_excluded(&key.name, &key.seen)).collect();
+        // Nulls are no new field, and so can't be refused either.
+        let new = shape.keys().iter().filter(|key| !is_ours(&key.name) && key.seen.present() > 0);
+        let (left_out, new): (Vec<_>, Vec<_>) = new.partition(|key| top && infer::is_excluded(&key.name, &key.seen));
+        self.left_out.extend(left_out.into_iter().map(|key| key.name.clone()));
         if !top && new.len() >= DICTIONARY_GUARD {
             self.refuse("MC616", &place.path, "a record", format!("{} new names at once: a dictionary?", new.len()));
             return;
@@ -154,11 +156,12 @@ impl Widening<'_> {
         for key in new {
             let name = names::field(&key.name);
             let place = below(&key.name, format!("{}_{name}", place.record));
+            let Some((ty, accepts)) = self.chooser.choose(&key.seen, &place, &mut Vec::new()) else { continue };
             if taken.has(&name) {
-                self.refuse("MC104", &place.path, &format!("the name {name} for another field"), key.name.clone());
+                let rule = if top && names::is_reserved(&name, names::METADATA_PREFIX) { "MC106" } else { "MC104" };
+                self.refuse(rule, &place.path, &format!("the name {name} for another field"), key.name.clone());
                 continue;
             }
-            let Some((ty, accepts)) = self.chooser.choose(&key.seen, &place, &mut Vec::new()) else { continue };
             let leaves = budget::leaves_of(&ty);
             if leaves > self.room {
                 self.refuse("MC614", &place.path, "no more fields", word(&ty));
@@ -167,8 +170,8 @@ impl Widening<'_> {
             self.room -= leaves;
             taken.take(&name);
             self.result.added.push(Widened { path: place.path, ty: word(&ty) });
-            let properties = serde_json::Map::new();
-            fields.push(Field { name, bson_name: key.name.clone(), ty, accepts, required: false, properties });
+            let (bson_name, properties) = (key.name.clone(), properties(&ty, &key.seen));
+            fields.push(Field { name, bson_name, ty, accepts, required: false, properties });
         }
     }
 
@@ -180,13 +183,15 @@ impl Widening<'_> {
                 (Type::Record(record), Kind::Object) => self.record(record, seen, place),
                 (Type::Map(values), Kind::Object) => {
                     if let Some(shape) = &seen.shape {
-                        let below = Place { path: format!("{}{{}}", place.path), level: place.level + 1, ..place.clone() };
+                        let below =
+                            Place { path: format!("{}{{}}", place.path), level: place.level + 1, ..place.clone() };
                         changed |= self.widen(values, accepts, &shape.values(), &below);
                     }
                 }
                 (Type::Array(items), Kind::Array) => {
                     if let Some(seen) = &seen.items {
-                        let below = Place { path: format!("{}[]", place.path), level: place.level + 1, ..place.clone() };
+                        let below =
+                            Place { path: format!("{}[]", place.path), level: place.level + 1, ..place.clone() };
                         changed |= self.widen(items, accepts, seen, &below);
                     }
                 }
@@ -196,10 +201,11 @@ impl Widening<'_> {
                 (ty, kind) if takes(ty, accepts, kind) => {}
                 (Type::Long, Kind::Double) if !named(accepts, Kind::Timestamp) && seen.wide == 0 => {
                     *ty = Type::Double;
-                    for kind in [Kind::Int32, Kind::Int64, Kind::Double] {
-                        if !named(accepts, kind) && (kind == Kind::Double || accepts.is_empty()) {
-                            accepts.push(kind.name().to_owned());
-                        }
+                    if accepts.is_empty() {
+                        accepts.extend([Kind::Int32, Kind::Int64].map(|kind| kind.name().to_owned()));
+                    }
+                    if !named(accepts, kind) {
+                        accepts.push(kind.name().to_owned());
                     }
                     changed = true;
                 }
@@ -242,7 +248,7 @@ fn takes(ty: &Type, accepts: &[String], kind: Kind) -> bool {
         Type::Long => matches!(kind, Kind::Int32 | Kind::Int64) || (kind == Kind::Double && named(accepts, kind)),
         Type::Double => kind.is_number() || (kind == Kind::Decimal && named(accepts, kind)),
         Type::String if accepts.is_empty() => kind.is_plain_text(),
-        Type::String => named(accepts, kind),
+        Type::String => named(accepts, kind) && kind != Kind::OddBinary,
         Type::Boolean => kind == Kind::Boolean,
         Type::Uuid => kind == Kind::Uuid,
         Type::Bytes => {
@@ -258,10 +264,11 @@ fn takes(ty: &Type, accepts: &[String], kind: Kind) -> bool {
     }
 }
 
-/// Whether a kind is text beside what a text field takes: other text always, numbers beside decimals and decimals
-/// beside text only; never numbers beside strings, since `"1"` and `1` would become one value.
+/// Whether a kind is text beside what a text field takes: numbers beside decimals and decimals beside text only; other
+/// text, but never numbers beside strings, whichever came first, since `"1"` and `1` would become one value.
 fn is_written_as_text(accepts: &[String], kind: Kind) -> bool {
     let decimals = named(accepts, Kind::Decimal);
     let text = accepts.is_empty() || [Kind::String, Kind::ObjectId].iter().any(|kind| named(accepts, *kind));
-    kind.is_text() || (kind == Kind::Decimal && text) || (kind.is_number() && decimals && !text)
+    let numbers = [Kind::Int32, Kind::Int64, Kind::Double].iter().any(|kind| named(accepts, *kind));
+    (kind.is_text() && !numbers) || (kind == Kind::Decimal && text) || (kind.is_number() && decimals && !text)
 }

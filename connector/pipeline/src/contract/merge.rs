@@ -61,17 +61,41 @@ pub fn from_registered(value: &str, key: &str, namespace: &Namespace, output: &O
 }
 
 fn record(text: &str, name: &str, output: &Output) -> Result<Map<String, Json>, NotOurs> {
-    let json: Json = serde_json::from_str(text).map_err(|error| not_ours(format!("no JSON: {error}")))?;
-    let Json::Object(members) = json else { return Err(not_ours(format!("{name} is no record"))) };
+    let mut json: Json = serde_json::from_str(text).map_err(|error| not_ours(format!("no JSON: {error}")))?;
     let namespace = names::avro_namespace(&output.topic);
+    let found = relative(&mut json, &namespace);
+    let Json::Object(members) = json else { return Err(not_ours(format!("{name} is no record"))) };
     let full = format!("{namespace}.{name}");
-    let text = |member: &str| members.get(member).and_then(Json::as_str).unwrap_or_default();
-    // A registry may write the full name in one.
-    let found = if text("namespace").is_empty() { text("name").to_owned() } else { format!("{}.{}", text("namespace"), text("name")) };
-    if found == full || text("name") == full {
+    if found.as_ref() == Some(&full) {
         return Ok(members);
     }
-    Err(not_ours(format!("the record is called {found}, not {full}")))
+    Err(not_ours(format!("the record is called {}, not {full}", found.unwrap_or_default())))
+}
+
+/// Takes the topic's namespace from every record's name, where a parser has written it in one of the two ways that Avro
+/// has; gives the full name of the outermost record.
+fn relative(schema: &mut Json, namespace: &str) -> Option<String> {
+    let mut found = None;
+    match schema {
+        Json::Object(members) => {
+            if members.get("type").is_some_and(|ty| ty == "record")
+                && let Some(name) = members.get("name").and_then(Json::as_str)
+            {
+                let own = members.get("namespace").and_then(Json::as_str).filter(|_| !name.contains('.'));
+                let full = own.map_or_else(|| name.to_owned(), |own| format!("{own}.{name}"));
+                if let Some(short) = full.strip_prefix(namespace).and_then(|rest| rest.strip_prefix('.')) {
+                    let short = Json::from(short);
+                    members.shift_remove("namespace");
+                    members.insert("name".to_owned(), short);
+                }
+                found = Some(full);
+            }
+            members.values_mut().for_each(|member| drop(relative(member, namespace)));
+        }
+        Json::Array(items) => items.iter_mut().for_each(|item| drop(relative(item, namespace))),
+        _ => {}
+    }
+    found
 }
 
 fn properties(members: &Map<String, Json>, known: &[&str]) -> Map<String, Json> {
@@ -120,7 +144,14 @@ fn field(ours: Field, theirs: Field, path: &str, excluded: &[String]) -> Field {
     if ty_is_text(&ty) && !wider {
         accepts = union(ours.accepts, theirs.accepts);
     }
-    Field { ty, accepts, name: theirs.name, bson_name: ours.bson_name, required: ours.required, properties: ours.properties }
+    Field {
+        ty,
+        accepts,
+        name: theirs.name,
+        bson_name: ours.bson_name,
+        required: ours.required,
+        properties: ours.properties,
+    }
 }
 
 /// The type of both, and whether it is the registered one because that is wider.

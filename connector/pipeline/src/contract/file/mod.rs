@@ -1,10 +1,12 @@
 //! The contract file `schemas/<db>.<coll>.avsc`: read with every problem's line, and written so that diffs show fields.
 //!
-//! In reading order: `read` (JSON to types), `render` (types to JSON), `place` (lines), `print` (text).
+//! In reading order: `read` (JSON to types), `key` (`_id` to its kind), `render` (types to JSON), `place` (lines),
+//! `print` (text).
 //!
 //! Invariants: `parse(write(c)) == c`; what a person wrote beside our properties is kept; an unknown property of ours,
 //! or a type that would be lost in writing, is a problem and never ignored.
 
+mod key;
 mod place;
 mod print;
 pub(crate) mod read;
@@ -94,12 +96,8 @@ pub fn write(contract: &Contract) -> String {
     print::print(&Json::Object(out))
 }
 
-const DRIFTS: [(&str, Drift); 4] = [
-    ("evolve", Drift::Evolve),
-    ("spill", Drift::Spill),
-    ("quarantine", Drift::Quarantine),
-    ("halt", Drift::Halt),
-];
+const DRIFTS: [(&str, Drift); 4] =
+    [("evolve", Drift::Evolve), ("spill", Drift::Spill), ("quarantine", Drift::Quarantine), ("halt", Drift::Halt)];
 const UNKNOWNS: [(&str, Unknown); 3] =
     [("drift", Unknown::Drift), ("spill", Unknown::Spill), ("ignore", Unknown::Ignore)];
 
@@ -120,7 +118,13 @@ pub fn parse(text: &str, namespace: &Namespace) -> Result<Contract, Vec<FileProb
     let mut problems: Vec<FileProblem> = Vec::new();
     for problem in reader.problems {
         let (line, column) = places.get(&problem.pointer);
-        problems.push(FileProblem { line, column: Some(column), code: problem.code, what: problem.what, fix: problem.fix });
+        problems.push(FileProblem {
+            line,
+            column: Some(column),
+            code: problem.code,
+            what: problem.what,
+            fix: problem.fix,
+        });
     }
     problems.sort_by_key(|problem| (problem.line, problem.column));
     match contract {
@@ -143,7 +147,8 @@ fn contract(json: &Json, namespace: &Namespace, reader: &mut Reader) -> Option<C
     };
     let name = reader.optional_text(members, "name", "").unwrap_or_else(|| names::record(namespace));
     reader.record_name(&name, "/name");
-    let avro_namespace = reader.optional_text(members, "namespace", "").unwrap_or_else(|| names::sanitise(namespace.db()));
+    let avro_namespace =
+        reader.optional_text(members, "namespace", "").unwrap_or_else(|| names::sanitise(namespace.db()));
     if names::avro_namespace(&avro_namespace) != avro_namespace {
         let fix = format!("\"namespace\": \"{}\"", names::avro_namespace(&avro_namespace));
         reader.wrong("/namespace", SHAPE, format!("{avro_namespace} is no Avro namespace"), fix);
@@ -152,29 +157,63 @@ fn contract(json: &Json, namespace: &Namespace, reader: &mut Reader) -> Option<C
         None => 1,
         Some(Some(Ok(version))) if version > 0 => version,
         Some(_) => {
-            reader.wrong("/moorline.contract", SHAPE, "moorline.contract counts majors, from 1", "\"moorline.contract\": 1");
+            reader.wrong(
+                "/moorline.contract",
+                SHAPE,
+                "moorline.contract counts majors, from 1",
+                "\"moorline.contract\": 1",
+            );
             1
         }
     };
     if let Some(collection) = members.get("moorline.collection").filter(|other| **other != namespace.as_str()) {
         let fix = format!("\"moorline.collection\": \"{namespace}\", or call the file otherwise");
-        reader.wrong("/moorline.collection", SHAPE, format!("this is the contract of {collection}, not of {namespace}"), fix);
+        reader.wrong(
+            "/moorline.collection",
+            SHAPE,
+            format!("this is the contract of {collection}, not of {namespace}"),
+            fix,
+        );
     }
     let on_drift = word(members, "moorline.on.drift", &DRIFTS, reader);
     let unknown = word(members, "moorline.unknown", &UNKNOWNS, reader);
     let excluded = excluded(members, reader);
-    let read = ["type", "name", "namespace", "fields", "moorline.contract", "moorline.collection", "moorline.on.drift",
-        "moorline.unknown", "moorline.excluded"];
+    let read = [
+        "type",
+        "name",
+        "namespace",
+        "fields",
+        "moorline.contract",
+        "moorline.collection",
+        "moorline.on.drift",
+        "moorline.unknown",
+        "moorline.excluded",
+    ];
     let properties = reader.properties(members, &read, &PROPERTIES, "");
     let list = members.get("fields").and_then(Json::as_array).cloned().unwrap_or_default();
-    let (key, key_properties) = key(&list, reader)?;
-    let fields = reader.fields(&list, 1, "/fields", |name| names::is_reserved(name, names::METADATA_PREFIX));
+    let key = key(&list, reader);
+    let first = usize::from(list.first().is_some_and(|field| field.get("name").is_some_and(|name| name == "_id")));
+    let fields = reader.fields(&list, first, "/fields", |name| names::is_reserved(name, names::METADATA_PREFIX));
+    let (key, key_properties) = key?;
     let namespace = namespace.clone();
-    Some(Contract { namespace, name, avro_namespace, version, key, fields, excluded, on_drift, unknown, properties, key_properties })
+    Some(Contract {
+        namespace,
+        name,
+        avro_namespace,
+        version,
+        key,
+        fields,
+        excluded,
+        on_drift,
+        unknown,
+        properties,
+        key_properties,
+    })
 }
 
 fn key(list: &[Json], reader: &mut Reader) -> Option<(KeyKind, Map<String, Json>)> {
-    let Some(members) = list.first().and_then(Json::as_object).filter(|members| members.get("name").is_some_and(|name| name == "_id"))
+    let Some(members) =
+        list.first().and_then(Json::as_object).filter(|members| members.get("name").is_some_and(|name| name == "_id"))
     else {
         let fix = r#"{"name": "_id", "type": "string", "bson.type": "objectId", "moorline.key": true}"#;
         reader.wrong("/fields", "MC403", "the first field is not _id", fix);
@@ -205,7 +244,12 @@ fn excluded(members: &Map<String, Json>, reader: &mut Reader) -> Vec<String> {
     let paths: Option<Vec<String>> =
         value.as_array().and_then(|paths| paths.iter().map(|path| path.as_str().map(str::to_owned)).collect());
     paths.unwrap_or_else(|| {
-        reader.wrong("/moorline.excluded", SHAPE, "moorline.excluded is a list of paths", "[\"__v\", \"internal.audit\"]");
+        reader.wrong(
+            "/moorline.excluded",
+            SHAPE,
+            "moorline.excluded is a list of paths",
+            "[\"__v\", \"internal.audit\"]",
+        );
         Vec::new()
     })
 }

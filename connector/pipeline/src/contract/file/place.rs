@@ -76,9 +76,11 @@ impl Scanner<'_> {
             Some('"') => {
                 self.string();
             }
-            _ => while self.peek().is_some_and(|letter| !matches!(letter, ',' | '}' | ']') && !letter.is_whitespace()) {
-                self.next();
-            },
+            _ => {
+                while self.peek().is_some_and(|letter| !matches!(letter, ',' | '}' | ']') && !letter.is_whitespace()) {
+                    self.next();
+                }
+            }
         }
     }
 

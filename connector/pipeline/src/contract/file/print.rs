@@ -71,7 +71,8 @@ fn is_nested(value: &Json) -> bool {
 fn flat(value: &Json) -> String {
     match value {
         Json::Object(members) => {
-            let members = members.iter().map(|(name, member)| format!("{}: {}", Json::from(name.as_str()), flat(member)));
+            let members =
+                members.iter().map(|(name, member)| format!("{}: {}", Json::from(name.as_str()), flat(member)));
             format!("{{{}}}", members.collect::<Vec<_>>().join(", "))
         }
         Json::Array(items) => format!("[{}]", items.iter().map(flat).collect::<Vec<_>>().join(", ")),

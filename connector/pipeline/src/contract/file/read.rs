@@ -6,8 +6,9 @@ use serde_json::{Map, Value as Json};
 
 use super::place::step;
 use super::render;
-use crate::contract::model::{Field, KeyKind, Record, Type};
+use crate::contract::model::{Field, Record, Type};
 use crate::contract::names::{self, Taken};
+use crate::contract::plan::walk;
 
 /// A problem at a JSON pointer.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +27,8 @@ pub(crate) const PROPERTY: &str = "MOOR-4002";
 const FIELD_PROPERTIES: [&str; 10] =
     ["required", "allowed", "range", "map.keys", "on.drift", "tags", "mask", "owner", "key", "ignore"];
 const RECORD_PROPERTIES: [&str; 2] = ["tags", "owner"];
+/// Tags of BSON's types but for minKey and maxKey, which stand apart.
+const TAGS: std::ops::RangeInclusive<u8> = walk::tag::DOUBLE..=walk::tag::DECIMAL;
 
 /// Reads parts of a schema, and collects what is wrong with them.
 #[derive(Default)]
@@ -42,21 +45,37 @@ impl Reader {
     /// Takes a record's name; names of the topic's own records are taken already.
     pub(crate) fn record_name(&mut self, name: &str, pointer: &str) {
         if names::sanitise(name) != name {
-            self.wrong(pointer, SHAPE, format!("{name} is no Avro name"), format!("\"name\": \"{}\"", names::sanitise(name)));
+            self.wrong(
+                pointer,
+                SHAPE,
+                format!("{name} is no Avro name"),
+                format!("\"name\": \"{}\"", names::sanitise(name)),
+            );
         }
         if names::RECORDS.contains(&name) {
             self.wrong(pointer, "MC106", format!("the record {name} would hide the topic's own"), "call it otherwise");
         } else if !self.records.take(name) {
-            self.wrong(pointer, "MC104", format!("two records are called {name}"), format!("call one of them {name}_2"));
+            self.wrong(
+                pointer,
+                "MC104",
+                format!("two records are called {name}"),
+                format!("call one of them {name}_2"),
+            );
         }
     }
 
     /// Fields from `first` on; `hidden` names those that metadata would hide.
-    pub(crate) fn fields(&mut self, list: &[Json], first: usize, pointer: &str, hidden: fn(&str) -> bool) -> Vec<Field> {
+    pub(crate) fn fields(
+        &mut self,
+        list: &[Json],
+        first: usize,
+        pointer: &str,
+        hidden: fn(&str) -> bool,
+    ) -> Vec<Field> {
         let mut taken = Taken::default();
         let mut bound = Taken::default();
         // The document's own list begins with the key, which is read apart.
-        if first == 1 {
+        if !list.is_empty() && first == 1 {
             taken.take("_id");
             bound.take("_id");
         }
@@ -83,7 +102,12 @@ impl Reader {
 
     fn field(&mut self, json: &Json, pointer: &str) -> Option<Field> {
         let Some(members) = json.as_object() else {
-            self.wrong(pointer, SHAPE, "a field is an object", r#"{"name": "a", "type": ["null", "string"], "default": null}"#);
+            self.wrong(
+                pointer,
+                SHAPE,
+                "a field is an object",
+                r#"{"name": "a", "type": ["null", "string"], "default": null}"#,
+            );
             return None;
         };
         let name = self.text(members, "name", pointer)?;
@@ -93,6 +117,10 @@ impl Reader {
         }
         let bson_name = self.optional_text(members, "bson.name", pointer).unwrap_or_else(|| name.clone());
         let accepts = self.optional_text(members, "bson.type", pointer);
+        if let Some(other) = accepts.iter().flat_map(|text| text.split('|')).find(|part| !is_bson_type(part.trim())) {
+            let what = format!("{other} is no type of BSON");
+            self.wrong(&format!("{pointer}/bson.type"), SHAPE, what, "names as in \"int32|int64\", or any");
+        }
         let required = match members.get("moorline.required") {
             None => false,
             Some(Json::Bool(required)) => *required,
@@ -105,15 +133,22 @@ impl Reader {
             let pointer = format!("{pointer}/default");
             self.wrong(&pointer, "MC212", format!("{name} has a default that is not null"), "\"default\": null");
         }
-        let properties =
-            self.properties(members, &["name", "type", "default", "bson.name", "bson.type", "moorline.required"], &FIELD_PROPERTIES, pointer);
+        let properties = self.properties(
+            members,
+            &["name", "type", "default", "bson.name", "bson.type", "moorline.required"],
+            &FIELD_PROPERTIES,
+            pointer,
+        );
         let pointer = format!("{pointer}/type");
         let Some(json) = members.get("type") else {
             self.wrong(&pointer, SHAPE, format!("{name} has no type"), "\"type\": [\"null\", \"string\"]");
             return None;
         };
         let ty = self.nullable(json, &pointer, &name, "MC301")?;
-        let accepts = accepts.map(|text| text.split('|').map(|part| part.trim().to_owned()).collect()).unwrap_or_default();
+        let accepts: Vec<String> =
+            accepts.map(|text| text.split('|').map(|part| part.trim().to_owned()).collect()).unwrap_or_default();
+        // Hints may be left out: text that takes anything is Extended JSON.
+        let ty = if accepts == ["any"] { any_of(ty) } else { ty };
         Some(Field { name, bson_name, ty, accepts, required, properties })
     }
 
@@ -127,7 +162,12 @@ impl Reader {
         match branches.as_slice() {
             [null, ty] if null == "null" => self.ty(ty, &format!("{pointer}/1"), name),
             [ty, null] if null == "null" => {
-                self.wrong(pointer, "MC212", format!("null stands last in the union of {name}"), format!("[\"null\", {ty}]"));
+                self.wrong(
+                    pointer,
+                    "MC212",
+                    format!("null stands last in the union of {name}"),
+                    format!("[\"null\", {ty}]"),
+                );
                 None
             }
             _ => {
@@ -158,7 +198,12 @@ impl Reader {
         }
         let Some(members) = json.as_object() else {
             let rule = if json.is_array() { "MC211" } else { SHAPE };
-            self.wrong(pointer, rule, format!("{name} has a type that is none"), "a type's name, or an object with \"type\"");
+            self.wrong(
+                pointer,
+                rule,
+                format!("{name} has a type that is none"),
+                "a type's name, or an object with \"type\"",
+            );
             return None;
         };
         let Some(kind) = members.get("type").and_then(Json::as_str) else {
@@ -166,14 +211,25 @@ impl Reader {
             return None;
         };
         let known: &[&str] = match kind {
+            "enum" => {
+                self.unknown(kind, pointer, name);
+                return None;
+            }
             "record" => return self.record(members, pointer).map(Type::Record),
             "map" => &["type", "values"],
             "array" => &["type", "items"],
-            _ => &["type", "logicalType", "precision", "scale", "connect.name", "connect.version", "connect.parameters"],
+            _ => {
+                &["type", "logicalType", "precision", "scale", "connect.name", "connect.version", "connect.parameters"]
+            }
         };
         if let Some(other) = members.keys().find(|member| !known.contains(&member.as_str())) {
             let pointer = format!("{pointer}/{}", step(other));
-            self.wrong(&pointer, SHAPE, format!("{other} inside the type of {name}"), "write it beside the field's name");
+            self.wrong(
+                &pointer,
+                SHAPE,
+                format!("{other} inside the type of {name}"),
+                "write it beside the field's name",
+            );
             return None;
         }
         match kind {
@@ -199,7 +255,7 @@ impl Reader {
             ("string", Some("uuid"), _) => Some(Type::Uuid),
             ("string", None, Some(connect)) if connect == "io.debezium.data.Json" => Some(Type::Any),
             ("long", Some("timestamp-millis"), _) => Some(Type::Timestamp),
-            ("bytes", Some("decimal"), _) => self.decimal(members, pointer, name),
+            ("bytes", Some("decimal"), _) => Some(self.decimal(members, pointer, name)?),
             (_, None, None) => bare(kind),
             _ => None,
         };
@@ -217,7 +273,9 @@ impl Reader {
         for (member, value) in members {
             if member != "type" && whole.get(member) != Some(value) {
                 let pointer = format!("{pointer}/{}", step(member));
-                let fix = whole.get(member).map_or_else(|| format!("remove {member}"), |ours| format!("\"{member}\": {ours}"));
+                let fix = whole
+                    .get(member)
+                    .map_or_else(|| format!("remove {member}"), |ours| format!("\"{member}\": {ours}"));
                 self.wrong(&pointer, "MC210", format!("{member} of {name} is not what its type asks for"), fix);
             }
         }
@@ -225,12 +283,16 @@ impl Reader {
 
     fn decimal(&mut self, members: &Map<String, Json>, pointer: &str, name: &str) -> Option<Type> {
         let number = |member: &str| members.get(member).and_then(Json::as_u64).and_then(|n| u32::try_from(n).ok());
-        let (precision, scale) = (number("precision").unwrap_or(0), if members.contains_key("scale") { number("scale")? } else { 0 });
-        if precision == 0 || precision > 38 || scale > precision {
-            let what = format!("decimal({precision},{scale}) of {name}");
+        let (precision, scale) =
+            (number("precision"), if members.contains_key("scale") { number("scale") } else { Some(0) });
+        let valid =
+            precision.zip(scale).filter(|(precision, scale)| (1..=38).contains(precision) && scale <= precision);
+        let Some((precision, scale)) = valid else {
+            let shown = |member: &str| members.get(member).unwrap_or(&Json::Null);
+            let what = format!("decimal({},{}) of {name}", shown("precision"), shown("scale"));
             self.wrong(pointer, "MC504", what, "a precision from 1 to 38, a scale up to it; or string");
             return None;
-        }
+        };
         Some(Type::Decimal { precision, scale })
     }
 
@@ -252,72 +314,42 @@ impl Reader {
         let (rule, fix) = match found {
             "int" => ("MC201", "long, which later values fit as well"),
             "float" => ("MC201", "double, which later values fit as well"),
-            found if found.contains("\"enum\"") => ("MC213", "string, with moorline.allowed"),
+            "enum" => ("MC213", "string, with moorline.allowed"),
             _ => (SHAPE, "boolean, long, double, string, bytes, record, map, array, or one of the logical types"),
         };
         self.wrong(pointer, rule, format!("{name} is {found}, which is no type of a contract"), fix);
     }
 
     /// What stands there beside what is known; an unknown property of ours is a problem.
-    pub(crate) fn properties(&mut self, members: &Map<String, Json>, known: &[&str], ours: &[&str], pointer: &str) -> Map<String, Json> {
+    pub(crate) fn properties(
+        &mut self,
+        members: &Map<String, Json>,
+        known: &[&str],
+        ours: &[&str],
+        pointer: &str,
+    ) -> Map<String, Json> {
         let mut kept = Map::new();
         for (name, value) in members.iter().filter(|(name, _)| !known.contains(&name.as_str())) {
             if let Some(rest) = name.strip_prefix("moorline.")
                 && !ours.contains(&rest)
             {
-                let fix = format!("one of {}", ours.iter().map(|name| format!("moorline.{name}")).collect::<Vec<_>>().join(", "));
-                self.wrong(&format!("{pointer}/{}", step(name)), PROPERTY, format!("{name} is no property of a contract"), fix);
+                let fix = format!(
+                    "one of {}",
+                    ours.iter().map(|name| format!("moorline.{name}")).collect::<Vec<_>>().join(", ")
+                );
+                self.wrong(
+                    &format!("{pointer}/{}", step(name)),
+                    PROPERTY,
+                    format!("{name} is no property of a contract"),
+                    fix,
+                );
             }
             kept.insert(name.clone(), value.clone());
         }
         kept
     }
 
-    /// The key's kind by the field `_id` or a part of it.
-    pub(crate) fn key(&mut self, members: &Map<String, Json>, pointer: &str) -> Option<KeyKind> {
-        let accepts = members.get("bson.type").and_then(Json::as_str);
-        let ty = members.get("type").unwrap_or(&Json::Null);
-        let kind = ty.as_str().or_else(|| ty.get("type").and_then(Json::as_str)).unwrap_or_default();
-        let numbers = |text: &str| text.split('|').all(|part| render::NUMBERS.split('|').any(|number| number == part));
-        match (kind, accepts) {
-            ("string", Some("objectId")) => Some(KeyKind::ObjectId),
-            ("string", Some("string") | None) => Some(KeyKind::String),
-            ("string", Some("uuid")) => Some(KeyKind::Uuid),
-            ("string", Some("binData")) => Some(KeyKind::Base64),
-            ("string", Some("any")) => Some(KeyKind::Any),
-            ("string", Some(text)) if numbers(text) => Some(KeyKind::Number),
-            ("long", _) if ty.get("logicalType").is_some_and(|logical| logical == "timestamp-millis") => Some(KeyKind::Timestamp),
-            ("long", _) if ty.get("logicalType").is_none() => Some(KeyKind::Long),
-            ("record", _) => self.key_document(ty, pointer),
-            _ => {
-                let what = format!("_id can't be {ty} of {}", accepts.unwrap_or("nothing named"));
-                self.wrong(pointer, "MC402", what, "\"type\": \"string\", \"bson.type\": \"any\" holds every _id");
-                None
-            }
-        }
-    }
-
-    fn key_document(&mut self, ty: &Json, pointer: &str) -> Option<KeyKind> {
-        let list = ty.get("fields").and_then(Json::as_array).cloned().unwrap_or_default();
-        if list.is_empty() {
-            self.wrong(pointer, "MC507", "the record of _id has no fields", "declare them, in the order of the documents");
-            return None;
-        }
-        let mut parts = Vec::new();
-        for (index, part) in list.iter().enumerate() {
-            let pointer = format!("{pointer}/type/fields/{index}");
-            let members = part.as_object()?;
-            let name = self.text(members, "name", &pointer)?;
-            let bson_name = self.optional_text(members, "bson.name", &pointer).unwrap_or(name);
-            if parts.iter().any(|(other, _)| *other == bson_name) {
-                self.wrong(&pointer, "MC104", format!("two parts of _id read {bson_name}"), "remove one");
-            }
-            parts.push((bson_name, self.key(members, &pointer)?));
-        }
-        Some(KeyKind::Document(parts))
-    }
-
-    fn text(&mut self, members: &Map<String, Json>, name: &str, pointer: &str) -> Option<String> {
+    pub(super) fn text(&mut self, members: &Map<String, Json>, name: &str, pointer: &str) -> Option<String> {
         let text = members.get(name).and_then(Json::as_str).map(str::to_owned);
         if text.is_none() {
             self.wrong(pointer, SHAPE, format!("\"{name}\" is missing, or no string"), format!("\"{name}\": \"...\""));
@@ -327,5 +359,22 @@ impl Reader {
 
     pub(crate) fn optional_text(&mut self, members: &Map<String, Json>, name: &str, pointer: &str) -> Option<String> {
         members.contains_key(name).then(|| self.text(members, name, pointer)).flatten()
+    }
+}
+
+/// Whether `bson.type` may have the name.
+fn is_bson_type(name: &str) -> bool {
+    const OTHERS: [&str; 2] = ["uuid", "any"];
+    OTHERS.contains(&name)
+        || TAGS.chain([walk::tag::MIN_KEY, walk::tag::MAX_KEY]).any(|tag| walk::type_name(tag) == name)
+}
+
+/// A type of text as Extended JSON, also inside arrays and maps.
+fn any_of(ty: Type) -> Type {
+    match ty {
+        Type::String => Type::Any,
+        Type::Array(items) => Type::Array(Box::new(any_of(*items))),
+        Type::Map(values) => Type::Map(Box::new(any_of(*values))),
+        other => other,
     }
 }

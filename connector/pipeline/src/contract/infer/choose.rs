@@ -5,6 +5,8 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::{Value as Json, json};
+
 use super::dictionary::dictionary;
 use super::seen::{Seen, Shape};
 use super::verdict::{Verdict, verdict};
@@ -88,8 +90,7 @@ impl<'a> Chooser<'a> {
                 self.report[at].chosen = word(&ty);
                 let required = self.options.mark_required && key.seen.present() >= shape.documents;
                 let (name, bson_name) = (taken.give(name), key.name.clone());
-                let properties = serde_json::Map::new();
-                fields.push(Field { name, bson_name, ty, accepts, required, properties });
+                fields.push(Field { name, bson_name, properties: properties(&ty, &key.seen), ty, accepts, required });
             }
             self.report[at].notes = notes;
         }
@@ -149,8 +150,10 @@ impl<'a> Chooser<'a> {
         let mut fields = self.fields(shape, &below, Taken::default(), |_| false);
         // How deep a geometry's arrays are depends on each document's `type`, which no sample settles.
         if is_geometry(shape) {
+            let path = format!("{}.coordinates", below.path);
             for field in fields.iter_mut().filter(|field| field.bson_name == "coordinates") {
                 (field.ty, field.accepts) = any();
+                self.report.iter_mut().filter(|each| each.path == path).for_each(|each| each.chosen = word(&field.ty));
             }
         }
         let properties = serde_json::Map::new();
@@ -167,6 +170,19 @@ impl<'a> Chooser<'a> {
             notes,
         });
     }
+}
+
+/// What a new field is tagged with: bytes that a client encrypted, also inside arrays and dictionaries.
+pub(crate) fn properties(ty: &Type, seen: &Seen) -> serde_json::Map<String, Json> {
+    let encrypted = match ty {
+        Type::Bytes => seen.encrypted > 0,
+        Type::Array(items) => return seen.items.as_deref().map(|seen| properties(items, seen)).unwrap_or_default(),
+        Type::Map(values) => {
+            return seen.shape.as_deref().map(|seen| properties(values, &seen.values())).unwrap_or_default();
+        }
+        _ => false,
+    };
+    encrypted.then(|| ("moorline.tags".to_owned(), json!(["encrypted"]))).into_iter().collect()
 }
 
 /// Anything, as Extended JSON text.

@@ -7,6 +7,7 @@ use bson::RawDocument;
 
 use super::kind::Kind;
 use super::seen::each;
+use crate::contract::extjson::{EARLIEST, LATEST};
 use crate::contract::model::KeyKind;
 use crate::contract::plan::walk::Value;
 
@@ -51,13 +52,14 @@ impl KeyTally {
 fn kind(id: Value<'_>) -> KeyKind {
     match Kind::of(id) {
         Some(Kind::ObjectId) => KeyKind::ObjectId,
-        Some(Kind::String) if std::str::from_utf8(id.text()).is_ok() => KeyKind::String,
+        // One that is not UTF-8 is held out by every kind, so it speaks for none but its own.
+        Some(Kind::String) => KeyKind::String,
         Some(Kind::Int32 | Kind::Int64) => KeyKind::Long,
         Some(Kind::Double) if is_long(id.double()) => KeyKind::Long,
         // Decimals may be whole today; the kind is for ever.
         Some(Kind::Double | Kind::Decimal) => KeyKind::Number,
         Some(Kind::Uuid) => KeyKind::Uuid,
-        Some(Kind::Date) => KeyKind::Timestamp,
+        Some(Kind::Date) if (EARLIEST..=LATEST).contains(&id.eight()) => KeyKind::Timestamp,
         Some(Kind::Binary) if id.bytes.get(4) == Some(&0) => KeyKind::Base64,
         _ => KeyKind::Any,
     }

@@ -22,7 +22,7 @@ pub(crate) enum Kind {
     Uuid,
     FloatVector,
     IntVector,
-    Column,
+    OddBinary,
     Object,
     Array,
     Regex,
@@ -33,7 +33,6 @@ pub(crate) enum Kind {
 }
 
 const UUID: u8 = 4;
-const COLUMN: u8 = 7;
 const VECTOR: u8 = 9;
 const FLOAT32: u8 = 0x27;
 const INT8: u8 = 0x03;
@@ -79,7 +78,7 @@ impl Kind {
             Self::Boolean => "bool",
             Self::Date => "date",
             Self::Timestamp => "timestamp",
-            Self::Binary | Self::FloatVector | Self::IntVector | Self::Column => "binData",
+            Self::Binary | Self::FloatVector | Self::IntVector | Self::OddBinary => "binData",
             Self::Uuid => "uuid",
             Self::Object => "object",
             Self::Array => "array",
@@ -110,9 +109,10 @@ impl Kind {
 fn binary(value: Value<'_>) -> Kind {
     match value.binary() {
         Ok((UUID, payload)) if payload.len() == 16 => Kind::Uuid,
-        Ok((COLUMN, _)) => Kind::Column,
         Ok((VECTOR, [FLOAT32, 0, floats @ ..])) if floats.len() % 4 == 0 => Kind::FloatVector,
         Ok((VECTOR, [INT8, 0, ..])) => Kind::IntVector,
+        // No bytes of ours: columns of time series, subtypes that no specification has, UUIDs of another length.
+        Ok((UUID | 7 | 10..128, _)) => Kind::OddBinary,
         _ => Kind::Binary,
     }
 }

@@ -1,9 +1,9 @@
 //! What a sample holds, path by path: counts of kinds, and the shapes of documents with their keys in order.
 //!
-//! Invariants: keys stand in the order of first appearance; nothing below the deepest level is looked at; a document
-//! that turns out malformed counts as far as it could be read.
+//! Invariants: keys stand in the order of first appearance; a key counts once a document, by its last value; nothing below
+//! the deepest level is looked at; a document that turns out malformed counts as far as it could be read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::kind::Kind;
 use crate::contract::plan::excluded::Excluded;
@@ -15,6 +15,8 @@ pub(crate) const EXACT: u64 = 1 << 53;
 const DATES: std::ops::RangeInclusive<i64> = -62_135_596_800_000..=253_402_300_799_999;
 /// Binary subtype 3: a UUID in an order of bytes that depends on the driver that wrote it.
 const LEGACY_UUID: u8 = 3;
+/// Binary subtype 6: what a client encrypted.
+const ENCRYPTED: u8 = 6;
 /// However deep the configuration allows: JSON parsers stop at 128 levels, and a level of documents takes four.
 const DEEPEST: usize = 24;
 
@@ -37,6 +39,8 @@ pub(crate) struct Seen {
     pub(crate) broken_text: u64,
     /// UUIDs of subtype 3.
     pub(crate) legacy_uuids: u64,
+    /// Binaries of subtype 6.
+    pub(crate) encrypted: u64,
     /// The documents here, where they were looked into.
     pub(crate) shape: Option<Box<Shape>>,
     /// Items of the arrays here, where they were looked into.
@@ -93,8 +97,9 @@ impl Seen {
             Kind::Int64 if value.eight().unsigned_abs() > EXACT => self.wide += 1,
             Kind::Double if value.double().fract() != 0.0 => self.fractional += 1,
             Kind::Date if !DATES.contains(&value.eight()) => self.far_dates += 1,
-            Kind::String if std::str::from_utf8(value.text()).is_err() => self.broken_text += 1,
+            kind if kind.is_plain_text() && std::str::from_utf8(value.text()).is_err() => self.broken_text += 1,
             Kind::Binary if value.bytes.get(4) == Some(&LEGACY_UUID) => self.legacy_uuids += 1,
+            Kind::Binary if value.bytes.get(4) == Some(&ENCRYPTED) => self.encrypted += 1,
             Kind::Object if scope.level < scope.deepest => {
                 self.shape.get_or_insert_default().add(value.bytes, scope.below(scope.excluded));
             }
@@ -121,6 +126,7 @@ impl Seen {
         self.far_dates += other.far_dates;
         self.broken_text += other.broken_text;
         self.legacy_uuids += other.legacy_uuids;
+        self.encrypted += other.encrypted;
         for (kind, count) in &other.kinds {
             *self.kinds.entry(*kind).or_default() += count;
         }
@@ -137,16 +143,20 @@ impl Shape {
     /// Adds a document's bytes.
     pub(crate) fn add(&mut self, document: &[u8], scope: Scope<'_>) {
         self.documents += 1;
-        each(document, |name, value| {
-            let excluded = scope.excluded.and_then(|excluded| excluded.below(name));
-            if excluded.is_some_and(Excluded::here) {
-                return;
+        let mut elements = Vec::new();
+        // A name that is not UTF-8 can be no field's.
+        each(document, |name, value| elements.extend(std::str::from_utf8(name).map(|name| (name, value))));
+        // Of equal names the last counts, as where documents are encoded.
+        let mut later = BTreeSet::new();
+        elements.reverse();
+        elements.retain(|(name, _)| later.insert(*name));
+        for (name, value) in elements.into_iter().rev() {
+            let excluded = scope.excluded.and_then(|excluded| excluded.below(name.as_bytes()));
+            if !excluded.is_some_and(Excluded::here) {
+                let first = self.documents;
+                self.key(name, first).seen.add(value, Scope { excluded, ..scope });
             }
-            // A name that is not UTF-8 can be no field's.
-            let Ok(name) = std::str::from_utf8(name) else { return };
-            let first = self.documents;
-            self.key(name, first).seen.add(value, Scope { excluded, ..scope });
-        });
+        }
     }
 
     /// Its keys, by first appearance.

@@ -17,6 +17,8 @@ pub(super) struct Spill {
     bytes: Vec<u8>,
     entries: Vec<(Range<usize>, Range<usize>)>,
     path: Vec<u8>,
+    /// Steps of the path: a step may be an empty name.
+    depth: usize,
 }
 
 impl Spill {
@@ -25,14 +27,16 @@ impl Spill {
         self.bytes.clear();
         self.entries.clear();
         self.path.clear();
+        self.depth = 0;
     }
 
     /// One step down; give what it returns to [`Self::leave`].
     pub(super) fn enter(&mut self, step: &[u8]) -> usize {
         let before = self.path.len();
-        if before > 0 {
+        if self.depth > 0 {
             self.path.push(b'.');
         }
+        self.depth += 1;
         self.path.extend_from_slice(step);
         before
     }
@@ -40,6 +44,7 @@ impl Spill {
     /// Back up.
     pub(super) fn leave(&mut self, before: usize) {
         self.path.truncate(before);
+        self.depth -= 1;
     }
 
     /// Takes a value under its name in the present record.

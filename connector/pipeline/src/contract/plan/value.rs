@@ -18,7 +18,6 @@ use crate::contract::extjson::{self, EARLIEST, LATEST, Style};
 /// Types of vectors, the first byte of a binary of subtype 9.
 mod dtype {
     pub(super) const INT8: u8 = 0x03;
-    pub(super) const PACKED_BIT: u8 = 0x10;
     pub(super) const FLOAT32: u8 = 0x27;
 }
 
@@ -43,7 +42,13 @@ impl Walk<'_> {
     }
 
     fn within<T>(&mut self, step: &[u8], walk: impl FnOnce(&mut Self) -> T) -> T {
-        if self.unknown != UnknownFields::Spill {
+        // Empty arrays are spilled where unknown fields are reported, too, and need their path as much.
+        let spills = match self.unknown {
+            UnknownFields::Spill => true,
+            UnknownFields::Report => self.spills,
+            UnknownFields::Ignore => false,
+        };
+        if !spills {
             return walk(self);
         }
         let before = self.spill.enter(step);
@@ -234,10 +239,9 @@ fn binary(typed: &Typed, value: Value, out: &mut Vec<u8>) -> Result<(), Fault> {
             Err(_) => return refused(),
         },
         (Node::Bytes, 4) if typed.accepts.has_uuid() => wire::bytes(payload, out),
-        (Node::Bytes, 0..=3 | 5 | 6 | 8 | 128..) => wire::bytes(payload, out),
-        // Packed bits keep their two bytes of head: without the padding count nobody could read them.
-        (Node::Bytes, 9) if payload.first() == Some(&dtype::PACKED_BIT) => wire::bytes(payload, out),
-        (Node::String, 0..=3 | 5 | 6 | 8 | 128..) if typed.accepts.has(tag::BINARY) => {
+        // Vectors keep their two bytes of head: without type and padding count nobody could read them.
+        (Node::Bytes, 0..=3 | 5 | 6 | 8 | 9 | 128..) => wire::bytes(payload, out),
+        (Node::String, 0..=3 | 5 | 6 | 8 | 9 | 128..) if typed.accepts.has(tag::BINARY) => {
             wire::text(out, |out| {
                 extjson::base64(payload, out);
                 Ok::<(), Fault>(())
