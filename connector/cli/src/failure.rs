@@ -55,6 +55,9 @@ impl Exit {
             // The snapshot would outlive the oplog; a contract that somebody may have edited would be overwritten.
             "MOOR-2010" | "MOOR-4008" => Self::Refused,
             _ if code.starts_with("MOOR-1") => Self::Usage,
+            // A contract file is configuration too, and only a problem in such a file has a rule as its code.
+            "MOOR-4009" | "MOOR-4011" => Self::Usage,
+            _ if code.starts_with("MC") => Self::Usage,
             _ => Self::Finding,
         }
     }
@@ -147,8 +150,20 @@ mod tests {
 
     #[test]
     fn a_code_decides_the_exit_code() {
-        for (code, number) in [("MOOR-1001", 2), ("MOOR-2001", 3), ("MOOR-7003", 1), ("MOOR-2010", 4), ("MOOR-6001", 1)]
-        {
+        for (code, number) in [
+            ("MOOR-1001", 2),
+            ("MOOR-2001", 3),
+            ("MOOR-7003", 1),
+            ("MOOR-2010", 4),
+            ("MOOR-6001", 1),
+            ("MOOR-2015", 1),
+            ("MOOR-3013", 1),
+            // The registry is away; a contract file is wrong, with an error's code or a rule's.
+            ("MOOR-4001", 3),
+            ("MOOR-4009", 2),
+            ("MOOR-4011", 2),
+            ("MC301", 2),
+        ] {
             assert_eq!(Exit::of(code).number(), number, "{code}");
         }
     }

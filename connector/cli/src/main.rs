@@ -7,6 +7,8 @@
 //! Invariants: data goes to stdout and everything else to stderr; every error is printed once, here; no text that is
 //! printed holds a secret.
 
+#[cfg(test)]
+mod advice;
 mod arguments;
 mod commands;
 mod configuration;

@@ -36,7 +36,7 @@ pub(crate) fn check(config: &Config, given: &Given, report: &mut Report<'_>) {
         for name in
             config.config_providers.iter().filter(|name| !crate::placeholder::PROVIDERS.contains(&name.as_str()))
         {
-            let what = format!("`config.providers` cannot have {} yet", quoted(name));
+            let what = format!("`config.providers` does not yet take {}", quoted(name));
             let fix = vec!["config.providers=env,file,directory, which is the default".to_owned()];
             report.mistake(
                 line,
@@ -201,7 +201,7 @@ fn names(key: &str, number: usize, text: &str, mode: MatchMode, line: usize, rep
         (MatchMode::Regex, Verdict::Doubtful(why)) => doubt(
             format!("pattern {number} of `{key}` could not be checked here"),
             &format!("the server reads it, in PCRE; the engine here says: {why}"),
-            "nothing, if the server takes it; `moorline doctor` asks it",
+            "nothing, if the server takes it; one that it refuses ends the run with MOOR-2014",
         ),
         _ => {}
     }

@@ -209,7 +209,7 @@ fn accept(
         }
         Err(Complaint::NotYet(fix)) => {
             let why = "it is specified, and this version does not act on it";
-            return report.mistake(entry.line, codes::NOT_YET, format!("{name} cannot be {value} yet"), why, fix);
+            return report.mistake(entry.line, codes::NOT_YET, format!("{name} does not yet take {value}"), why, fix);
         }
         Err(Complaint::Refused(why, fix)) => {
             return report.mistake(entry.line, codes::REFUSED, format!("{name} may not be {value}"), &why, fix);

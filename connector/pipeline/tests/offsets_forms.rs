@@ -152,10 +152,10 @@ fn unknown_fields_are_passed_over_and_unknown_formats_refused() {
     // A later format may have other fields: it is told as such all the same.
     value.as_object_mut().unwrap().remove("sec");
     let problem = Position::from_value(value.to_string().as_bytes()).unwrap_err();
-    assert_eq!(problem.code, "MOOR-3008");
+    assert_eq!(problem.code, "MOOR-3013");
     assert!(problem.why.contains("format 2"), "{problem}");
     for foreign in [r#"{"sec":1,"ord":1,"resume_token":"AAAA"}"#, "[]", "{", ""] {
-        assert_eq!(Position::from_value(foreign.as_bytes()).unwrap_err().code, "MOOR-3008");
+        assert_eq!(Position::from_value(foreign.as_bytes()).unwrap_err().code, "MOOR-3013");
     }
 }
 
@@ -176,6 +176,6 @@ fn what_is_stored_is_read_by_scope() {
     assert_eq!(stored.position, Some(position()));
     assert_eq!(stored.owner, Some(owner));
     assert_eq!(stored.progress, [other, progress()]);
-    assert_eq!(Stored::parse(&Scope::All, "shop", "p", &read).unwrap_err().code, "MOOR-3008");
+    assert_eq!(Stored::parse(&Scope::All, "shop", "p", &read).unwrap_err().code, "MOOR-3013");
     assert_eq!(Stored::parse(&Scope::All, "other", "p", &read).unwrap(), Stored::default());
 }

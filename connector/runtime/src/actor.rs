@@ -198,11 +198,11 @@ impl<S: Source> Actor<S> {
         })?;
         self.frontier.accept(reply).map_err(|broken| {
             Failure::halt(Problem::new(
-                "MOOR-2015",
+                "MOOR-2016",
                 format!("the change stream broke its own order ({})", broken.0),
                 "the change stream",
                 "events and times of two histories are mixed, or the server restarted with another clock",
-                "check that no backup was restored; then moorline offsets reset and a new snapshot",
+                "start once more: it reads on from its committed position\nif it stops again after a restored backup: another name and topic.prefix, and with them a new snapshot",
             ))
         })
     }

@@ -207,7 +207,7 @@ fn same_history(position: &Position, identity: &Identity) -> Result<()> {
         return Ok(());
     }
     Err(Failure::halt(Problem::new(
-        "MOOR-2014",
+        "MOOR-2015",
         "the stored position belongs to another cluster",
         format!("stored history {}, this cluster {} ({})", position.history, identity.history, identity.source),
         "tokens of one history mean nothing in another: resuming would skip or invent changes",

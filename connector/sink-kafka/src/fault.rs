@@ -65,10 +65,10 @@ pub(crate) fn request(error: &NativeError, what: &str, place: &str, next: Next) 
     if found == code::INVALID_TRANSACTION_TIMEOUT {
         return Failure::halt(Problem::new(
             "MOOR-3006",
-            "`transaction.timeout.ms` is over the broker's maximum",
+            "`kafka.transaction.timeout.ms` is over the broker's maximum",
             place,
             error.to_string(),
-            "lower `transaction.timeout.ms`, or raise `transaction.max.timeout.ms` on the brokers",
+            "lower `kafka.transaction.timeout.ms`, or raise `transaction.max.timeout.ms` on the brokers",
         ));
     }
     if matches!(found, code::MSG_SIZE_TOO_LARGE | code::RECORD_LIST_TOO_LARGE) {
@@ -104,7 +104,7 @@ pub(crate) fn unsettled(what: &str, place: &str, error: &NativeError) -> Failure
             place,
             error.to_string(),
             "nothing: the producer is made anew and the offsets topic says what is durable\n\
-             if this repeats, look at the brokers' logs, and raise `transaction.timeout.ms` for slow brokers",
+             if this repeats, look at the brokers' logs, and raise `kafka.transaction.timeout.ms` for slow brokers",
         ),
     )
 }
@@ -163,6 +163,7 @@ pub(crate) fn no_partition(topic: &str, partition: i32, count: i32) -> Failure {
         format!("topic `{topic}` has no partition {partition}"),
         topic,
         format!("it has {count} partitions, fewer than when the connector first wrote to it: it was made anew"),
-        "make the topic again with its old number of partitions, or start a new one (topic.prefix)",
+        "make the topic again with its old number of partitions, and start once with snapshot.mode=always\n\
+         or begin a new export: another name and topic.prefix",
     ))
 }

@@ -162,7 +162,7 @@ impl TopicReader {
                 "a transaction of another producer is open there, and what is behind it cannot be seen; starting \
                  without it could start from an old position",
                 format!(
-                    "wait until it times out (its transaction.timeout.ms), or find and end it:\n\
+                    "wait until it times out (a setting of its producer), or find and end it:\n\
                      kafka-transactions find-hanging --broker-id <id> --topic {topic} --partition {partition}\n\
                      kafka-transactions abort --topic {topic} --partition {partition} --start-offset {stable}"
                 ),

@@ -168,7 +168,9 @@ fn not_created(client: &Client, wanted: &NewTopic, error: &NativeError, limit: D
         Some(other) => (
             format!("topic {name}; topic {other} exists"),
             "brokers treat `.` and `_` as equal in topic names".to_owned(),
-            "give the collection's topic another name: topic.rename.<db>.<coll> = <name>".to_owned(),
+            "leave one collection out (collection.exclude.list)\n\
+             and capture it by a second connector with another name and topic.prefix"
+                .to_owned(),
         ),
         None => (
             name.clone(),

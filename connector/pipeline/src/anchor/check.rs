@@ -57,7 +57,7 @@ pub fn collection(cut: &CollectionCut, found: &Recount, log_starts: &BTreeMap<i3
                 } else {
                     "there are records that no anchor counts: something else writes to this topic"
                 },
-                "check cleanup.policy and who writes to the topic; then moorline snapshot start for this collection",
+                "check cleanup.policy and who writes to the topic; then a new snapshot: start once with snapshot.mode=always",
             ));
         }
     }
@@ -79,7 +79,7 @@ pub fn collection(cut: &CollectionCut, found: &Recount, log_starts: &BTreeMap<i3
                 hex::encode(stored),
                 hex::encode(found.digest.to_bytes())
             ),
-            "a record was replaced; take a new snapshot of this collection, and find out who wrote to the topic",
+            "do not use the cut; take a new snapshot (start once with snapshot.mode=always), and find out who wrote to the topic",
         ));
     }
     if found.tombstones != cut.records.tombstones || !adds_up(cut) {
@@ -91,8 +91,7 @@ pub fn collection(cut: &CollectionCut, found: &Recount, log_starts: &BTreeMap<i3
             "report this with the anchor: moorline anchors show --raw",
         ));
     }
-    let unlisted: Vec<i32> =
-        found.schema_ids.iter().filter(|id| !cut.value_schema_ids.contains(id)).copied().collect();
+    let unlisted: Vec<i32> = found.schema_ids.iter().filter(|id| !cut.value_schema_ids.contains(id)).copied().collect();
     if !unlisted.is_empty() {
         findings.push(Problem::new(
             "MOOR-6016",
@@ -119,7 +118,7 @@ fn gone(place: &str, first: i64, records: i64, seen: i64, start: i64) -> Problem
         "the anchor can no longer be replayed",
         format!("{place}: {records} records expected from offset {first}, log starts at {start}"),
         format!("retention removed {} of them", records - seen),
-        "replay an anchor of a newer export, or moorline snapshot start for this collection",
+        "replay a cut of a newer export (moorline anchors list)\nor take a new snapshot: start once with snapshot.mode=always",
     )
 }
 
@@ -167,7 +166,8 @@ pub fn anchor(log: &Log, anchor: &Anchor) -> Vec<Problem> {
 fn continues(before: &Anchor, now: &Anchor, place: &str) -> Vec<Problem> {
     let mut findings = Vec::new();
     for cut in &now.collections {
-        let Some(old) = before.collection(&cut.namespace).filter(|o| (&o.epoch, &o.export) == (&cut.epoch, &cut.export))
+        let Some(old) =
+            before.collection(&cut.namespace).filter(|o| (&o.epoch, &o.export) == (&cut.epoch, &cut.export))
         else {
             continue;
         };

@@ -138,7 +138,13 @@ fn unknown(name: &str, log: &Log) -> Problem {
         Some(oldest) => format!("the topic holds {} anchors, the oldest cut is {oldest}", log.anchors().len()),
         None => "the topic holds no anchor of this connector".to_owned(),
     };
-    Problem::new("MOOR-6001", format!("there is no anchor {name}"), "anchors topic", why, "moorline anchors list shows what is there")
+    Problem::new(
+        "MOOR-6001",
+        format!("there is no anchor {name}"),
+        "anchors topic",
+        why,
+        "moorline anchors list shows what is there",
+    )
 }
 
 fn ambiguous(prefix: &str, one: &Anchor, other: &Anchor) -> Problem {
@@ -157,7 +163,7 @@ fn not_yet(time: ClusterTime, newest: &Cut<'_>) -> Problem {
         format!("there is no whole cut at {time} yet"),
         format!("layout {}, newest whole cut {}", newest.layout, newest.time),
         "the lanes have not all passed that time, or the connector is not running",
-        "wait for it: moorline anchors wait --at TIME; or take --at latest",
+        "wait: a lane that keeps up writes its anchor at the next tick; moorline status shows where each stands\nor take --at latest",
     )
 }
 

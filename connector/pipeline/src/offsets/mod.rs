@@ -5,7 +5,7 @@
 //!
 //! Invariants: a value is one flat JSON object of strings, numbers and booleans, since Connect's tools take nothing
 //! else: tokens are base64, maps and lists JSON text. Each kind has a format number; an unknown one is refused
-//! (`MOOR-3008`), an unknown field is not. Records are promises: what a release has written, every later one reads.
+//! (`MOOR-3013`), an unknown field is not. Records are promises: what a release has written, every later one reads.
 
 pub mod key;
 pub mod owner;
@@ -27,11 +27,11 @@ use crate::error::Problem;
 /// A stored record that this version can't read.
 fn unreadable(kind: &str, why: impl Into<String>) -> Problem {
     Problem::new(
-        "MOOR-3008",
+        "MOOR-3013",
         format!("the stored {kind} can't be read"),
         format!("offsets topic, record `{kind}`"),
         why,
-        "run the version that wrote it, or a newer one\nmoorline offsets reset, and a new snapshot, where it is not wanted any more",
+        "run the version that wrote it, or a newer one\nif it is not wanted any more: another name and topic.prefix, and with them a new snapshot",
     )
 }
 

@@ -131,9 +131,9 @@ impl Server {
                 format!("the registry refuses the {what}"),
                 &self.name,
                 words,
-                "keep the old schema and quarantine what does not fit (contract.on.drift=quarantine),\n\
-                 or set the subject's compatibility level so that it takes this change,\n\
-                 or start a new topic (topic.prefix or the next contract)",
+                "keep the old schema and quarantine what does not fit (contract.on.drift=quarantine)\n\
+                 or set the subject's compatibility level so that it takes this change\n\
+                 or begin a new export in new topics: another name and topic.prefix",
             )),
         }
     }
@@ -148,7 +148,7 @@ impl Server {
             format!("the schema of {subject} is not registered"),
             &self.name,
             "auto.register.schemas=false, so the connector does not register it",
-            "register it: moorline contract check, then moorline contract register\nor auto.register.schemas=true",
+            "auto.register.schemas=true, for one start if need be\nor register it yourself: `moorline validate -c FILE -o json` shows the schemas of the contract files",
         ))
     }
 }

@@ -14,8 +14,9 @@ pub(crate) const LOST: Row = Row(
     "MOOR-2003",
     Next::Halt,
     "the resume token is no longer in the oplog",
-    "gap.policy=resnapshot  re-reads the collections and deletes what vanished\n\
-     gap.policy=accept      goes on and records the gap in an anchor; sinks keep ghosts",
+    "gap.policy=stop ends here: changes since the stored position can't be had\n\
+     begin a new export: another name and topic.prefix\n\
+     a larger oplog (replSetResizeOplog) keeps it from happening again",
 );
 pub(crate) const RIGHTS: Row = Row(
     "MOOR-2011",
@@ -32,9 +33,9 @@ pub(crate) const LOGIN: Row = Row(
 pub(crate) const LARGE: Row = Row(
     "MOOR-2012",
     Next::Halt,
-    "an event is over 16 MB, and this server can't split it",
-    "capture.images=boundary  sends updates without their document\n\
-     a server from 6.0.9 or 7.0 splits such events",
+    "a change does not fit into an event of 16 MB",
+    "capture.mode.full.update.type=boundary, the default, has updates come without their document\n\
+     if the event itself can't pass, begin a new export past it: another name and topic.prefix",
 );
 pub(crate) const NO_TIME: Row = Row(
     "MOOR-2007",

@@ -80,6 +80,6 @@ fn gone(collection: &CollectionCut, facts: Option<&TopicFacts>) -> Problem {
         "the anchor can no longer be replayed",
         format!("{}: {} records expected", collection.topic, collection.stored()),
         if facts.is_some() { "the topic was deleted and made anew" } else { "the topic does not exist any more" },
-        "replay an anchor of a newer export, or moorline snapshot start for this collection",
+        "replay a cut of a newer export (moorline anchors list)\nor take a new snapshot: start once with snapshot.mode=always",
     )
 }

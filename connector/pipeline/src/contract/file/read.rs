@@ -20,9 +20,9 @@ pub(crate) struct Problem {
 }
 
 /// What a contract may not say in any Avro reader.
-pub(crate) const SHAPE: &str = "MOOR-4001";
+pub(crate) const SHAPE: &str = "MOOR-4009";
 /// A property of ours that does not exist.
-pub(crate) const PROPERTY: &str = "MOOR-4002";
+pub(crate) const PROPERTY: &str = "MOOR-4011";
 
 const FIELD_PROPERTIES: [&str; 10] =
     ["required", "allowed", "range", "map.keys", "on.drift", "tags", "mask", "owner", "key", "ignore"];
