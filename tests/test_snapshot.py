@@ -119,3 +119,27 @@ def test_a_snapshot_at_every_start(stack, name, connector):
     rows = _rows(one.records(f"{name}.items"))
     assert len(rows) == 250 + left
     law.check(stack.topics, stack.source, name, one.interval_ms, folds=2)
+
+
+def test_a_capped_collection_without_snapshot_reads(stack, name, connector):
+    """The server refuses snapshot reads there: read by majority, said so in the anchors, and exact again afterwards."""
+    database = stack.client[name]
+    database.create_collection("capped", capped=True, size=64 << 20)
+    database.capped.insert_many([{"_id": n, "n": 0} for n in range(900)])
+    one = connector(f"{name}.capped", **CHUNK)
+    run = one.start()
+    one.wait_for_records(f"{name}.capped", 900, run)
+    for number in range(0, 900, 3):
+        database.capped.update_one({"_id": number}, {"$set": {"n": 1}})
+    database.capped.insert_one({"_id": 1000, "n": 2})
+    end = time.time()
+    exact = one.wait_for_anchor(lambda a: a.record["exact"] and a.record["complete"] and a.cut[0] > end, run)
+    assert run.terminate() == 0
+    reasons = {reason["reason"] for anchor in one.anchors() for reason in anchor.record["inexact"]}
+    assert reasons == {"no-snapshot-reads"}, reasons
+    # The checker can't read it at the cut either, so it is held against what was written.
+    live = fold.fold(fold.histories(one.records(f"{name}.capped")))
+    assert exact.whole and len(live) == 901
+    assert {record.key["_id"]: record.value["n"] for record in live.values()} == {
+        **{n: int(n % 3 == 0) for n in range(900)}, 1000: 2,
+    }

@@ -128,6 +128,8 @@ pub struct LookUp {
     pub at: ClusterTime,
     /// False where the collection's UUID before or after the read is not the epoch's: the result proves nothing.
     pub same_epoch: bool,
+    /// See [`Chunk::unsettled_until`]; a document that is missing proves nothing then.
+    pub unsettled_until: Option<ClusterTime>,
 }
 
 /// A chunk to be read: `[lo, hi)` of `_id` in index order, at most `limit` rows, at `at`.
@@ -162,6 +164,9 @@ pub struct Chunk {
     pub bytes: usize,
     /// False where the collection's UUID after the read is not the epoch's: the rows prove nothing and are discarded.
     pub same_epoch: bool,
+    /// Where the server refuses snapshot reads (capped collections): each document is as it was at some time from the
+    /// one asked for up to this one, so that nothing is exact until the stream has passed it.
+    pub unsettled_until: Option<ClusterTime>,
 }
 
 /// The oldest and newest entries of the source's log.

@@ -112,7 +112,10 @@ impl<S: Source> Actor<S> {
                 self.close(x, None).await?;
                 continue;
             }
-            if self.snapshot.has_ready() && self.caught_up(x) && may_close(x, now_ms(), self.history_window, self.inexact_until) {
+            if self.snapshot.has_ready()
+                && self.caught_up(x)
+                && may_close(x, now_ms(), self.history_window, self.inexact_until)
+            {
                 self.gate(x).await?;
                 continue;
             }

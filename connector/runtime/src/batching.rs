@@ -17,6 +17,7 @@ use moorline_pipeline::task::images;
 use tracing::{debug, info, warn};
 
 use crate::actor::Actor;
+use crate::reading::unsettled;
 use crate::work::{EventBatch, Image, Job};
 
 impl<S: Source> Actor<S> {
@@ -75,6 +76,9 @@ impl<S: Source> Actor<S> {
             inexact.entry(namespace.clone()).or_default().push(reason);
             return Ok(());
         }
+        if let Some(until) = found.unsettled_until {
+            inexact.entry(namespace.clone()).or_default().push(unsettled(namespace, until));
+        }
         let mut documents: HashMap<Vec<u8>, Bytes> = HashMap::with_capacity(found.documents.len());
         for document in found.documents {
             let raw = bson::RawDocument::from_bytes(&document).ok();
@@ -90,7 +94,8 @@ impl<S: Source> Actor<S> {
             let document = documents.remove(&key);
             if document.is_none() && !late {
                 if inexact.contains_key(namespace) {
-                    // The batch itself drops or renames the collection: that hides the image, and is said.
+                    // The batch itself drops or renames the collection, or its documents are not those of one time:
+                    // that hides the image, and is said.
                     continue;
                 }
                 return Err(image_missing(namespace, id, boundary));

@@ -93,6 +93,7 @@ impl<R: Registry> Encoder<R> {
                     let delta = self.deltas.entry(batch.namespace.clone()).or_default();
                     delta.completed |= batch.complete;
                     delta.snapshot = Some(batch.progress);
+                    delta.inexact.extend(batch.inexact);
                 }
                 Ok(())
             }

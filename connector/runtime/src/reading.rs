@@ -7,8 +7,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use moorline_pipeline::anchor::Inexact;
 use moorline_pipeline::error::{Next, Result};
-use moorline_pipeline::model::ClusterTime;
+use moorline_pipeline::model::{ClusterTime, Namespace};
 use moorline_pipeline::source::{ChangeStream as _, Chunk, ChunkRequest, Source};
 use moorline_pipeline::task::snapshot::Task;
 use tokio::task::JoinSet;
@@ -103,9 +104,24 @@ impl<S: Source> Actor<S> {
                 self.report.set_snapshotting("");
             }
         }
-        let batch = RowBatch { namespace, uuid, rows: chunk.rows, at: x.pred(), read_ms: now_ms(), progress, complete };
+        let inexact = chunk.unsettled_until.map(|until| unsettled(&namespace, until));
+        let batch = RowBatch {
+            inexact,
+            namespace,
+            uuid,
+            rows: chunk.rows,
+            at: x.pred(),
+            read_ms: now_ms(),
+            progress,
+            complete,
+        };
         self.hand(Job::Rows(batch)).await
     }
+}
+
+/// Why a collection without snapshot reads is not exact until the stream has passed the time of the read.
+pub(crate) fn unsettled(namespace: &Namespace, until: ClusterTime) -> Inexact {
+    Inexact { until: Some(until.succ()), ..Inexact::of("no-snapshot-reads", namespace) }
 }
 
 async fn read<S: Source>(source: Arc<S>, task: Task, x: ClusterTime, settings: Arc<Settings>) -> (Task, Result<Chunk>) {

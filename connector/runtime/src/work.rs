@@ -51,6 +51,8 @@ pub(crate) struct RowBatch {
     pub(crate) read_ms: i64,
     pub(crate) progress: SnapshotProgress,
     pub(crate) complete: bool,
+    /// Where the rows were not read at one time.
+    pub(crate) inexact: Option<Inexact>,
 }
 
 /// The end of a transaction: what becomes durable with it.

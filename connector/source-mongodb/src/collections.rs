@@ -58,11 +58,11 @@ pub(crate) async fn one(connection: &Connection, namespace: &Namespace) -> Resul
     }
 }
 
-/// The UUID of the collection that has this name now.
-pub(crate) async fn uuid(connection: &Connection, namespace: &Namespace) -> Result<Option<Uuid>> {
+/// UUID of the collection that has this name now, and whether it is capped.
+pub(crate) async fn standing(connection: &Connection, namespace: &Namespace) -> Result<Option<(Uuid, bool)>> {
     let listed = list(connection, namespace.db(), doc! { "name": namespace.coll() }).await;
     let listed = listed.map_err(|e| connection.failure(&e, Call::Other))?;
-    Ok(listed.first().and_then(|entry| entry.uuid))
+    Ok(listed.first().and_then(|entry| Some((entry.uuid?, entry.capped))))
 }
 
 /// A line of `listCollections`.

@@ -10,8 +10,9 @@ use moorline_pipeline::error::{Next, Result};
 use moorline_pipeline::model::{ClusterTime, Id, Namespace, Uuid};
 use moorline_pipeline::source::LookUp;
 
-use crate::chunk::{ReadError, documents, is_epoch, snapshot_at};
+use crate::chunk::{ReadError, documents, is_epoch, majority_after, snapshot_at, unsettled_until};
 use crate::client::Connection;
+use crate::collections;
 use crate::reply::ReplyBuffer;
 
 /// Most `_id`s of one command.
@@ -27,24 +28,52 @@ pub(crate) async fn look_up(
     ids: &[Id],
     at: Option<ClusterTime>,
 ) -> Result<LookUp> {
-    let other_epoch = || LookUp { documents: Vec::new(), at: at.unwrap_or_default(), same_epoch: false };
+    let other_epoch =
+        || LookUp { documents: Vec::new(), at: at.unwrap_or_default(), same_epoch: false, unsettled_until: None };
     if !is_epoch(connection, namespace, uuid).await? {
         return Ok(other_epoch());
     }
-    let read = read_all(connection, namespace, ids, at).await;
-    match read {
-        Ok(mut found) => {
-            found.same_epoch = is_epoch(connection, namespace, uuid).await?;
-            Ok(found)
-        }
+    let mut found = match read_all(connection, namespace, ids, at).await {
+        Ok(found) => found,
         Err(e) => {
             let failure = e.into_failure(connection);
-            if failure.next == Next::NewTime && !is_epoch(connection, namespace, uuid).await? {
-                return Ok(other_epoch());
+            if failure.next != Next::NewTime {
+                return Err(failure);
             }
-            Err(failure)
+            match (collections::standing(connection, namespace).await?, at) {
+                (Some((now, true)), Some(at)) if now == *uuid => {
+                    let read = read_after(connection, namespace, ids, at).await;
+                    read.map_err(|e| e.into_failure(connection))?
+                }
+                (Some((now, _)), _) if now == *uuid => return Err(failure),
+                _ => return Ok(other_epoch()),
+            }
         }
+    };
+    found.same_epoch = is_epoch(connection, namespace, uuid).await?;
+    Ok(found)
+}
+
+/// Documents of a capped collection, which has no snapshot reads.
+async fn read_after(
+    connection: &Connection,
+    namespace: &Namespace,
+    ids: &[Id],
+    at: ClusterTime,
+) -> Result<LookUp, ReadError> {
+    let concern = majority_after(at);
+    let (mut found, mut unsettled) = (Vec::new(), None);
+    for command_ids in groups(ids) {
+        let limit = connection.command_timeout;
+        let command = command(namespace.coll(), command_ids, &concern, limit);
+        let replies =
+            connection.replies(namespace.db(), command, connection.preference(), limit * 2, |_| false).await?;
+        unsettled = unsettled.max(unsettled_until(&concern, &replies));
+        found.append(&mut documents(&replies)?);
     }
+    // Without any time in the replies nothing bounds what was read: the time asked for would claim too much.
+    let unsettled = unsettled.ok_or(ReadError::Malformed("a reply without $clusterTime"))?;
+    Ok(LookUp { documents: found, at, same_epoch: true, unsettled_until: Some(unsettled) })
 }
 
 async fn read_all(
@@ -58,7 +87,7 @@ async fn read_all(
     let limit = connection.command_timeout;
     let (mut time, mut found) = (at, Vec::new());
     for command_ids in groups(ids) {
-        let command = command(namespace.coll(), command_ids, time, limit);
+        let command = command(namespace.coll(), command_ids, &snapshot_at(time), limit);
         let replies: Vec<ReplyBuffer> =
             connection.replies(namespace.db(), command, preference.clone(), limit * 2, |_| false).await?;
         time = match (time, replies.first().and_then(ReplyBuffer::at_cluster_time)) {
@@ -68,10 +97,10 @@ async fn read_all(
         };
         found.append(&mut documents(&replies)?);
     }
-    Ok(LookUp { documents: found, at: time.unwrap_or_default(), same_epoch: true })
+    Ok(LookUp { documents: found, at: time.unwrap_or_default(), same_epoch: true, unsettled_until: None })
 }
 
-fn command(coll: &str, ids: &[Id], at: Option<ClusterTime>, limit: std::time::Duration) -> RawDocumentBuf {
+fn command(coll: &str, ids: &[Id], concern: &bson::RawDocument, limit: std::time::Duration) -> RawDocumentBuf {
     let mut list = RawArrayBuf::new();
     for id in ids {
         list.push(id.value());
@@ -81,7 +110,7 @@ fn command(coll: &str, ids: &[Id], at: Option<ClusterTime>, limit: std::time::Du
     let most = i64::try_from(ids.len()).unwrap_or(i64::MAX);
     let mut command = rawdoc! { "find": coll, "filter": filter, "batchSize": most.max(1) };
     command.append(cstr!("maxTimeMS"), i64::try_from(limit.as_millis()).unwrap_or(i64::MAX).max(1));
-    command.append(cstr!("readConcern"), snapshot_at(at));
+    command.append(cstr!("readConcern"), concern);
     command
 }
 

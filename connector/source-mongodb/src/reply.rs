@@ -46,6 +46,12 @@ impl ReplyBuffer {
         self.cursor()?.get_timestamp("atClusterTime").ok().map(ClusterTime::from)
     }
 
+    /// The newest cluster time that the server knew when it answered: no read that it answers is of a later one.
+    pub(crate) fn cluster_time(&self) -> Option<ClusterTime> {
+        let reply = RawDocument::from_bytes(&self.0).ok()?;
+        reply.get_document("$clusterTime").ok()?.get_timestamp("clusterTime").ok().map(ClusterTime::from)
+    }
+
     /// The documents, as slices of the reply. Those that are malformed end the list with an error.
     pub(crate) fn documents(&self) -> impl Iterator<Item = Result<Bytes, &'static str>> + '_ {
         let cursor = self.cursor();

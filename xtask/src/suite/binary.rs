@@ -13,7 +13,7 @@ use crate::places;
 /// Builds the binary and gives its place.
 pub(super) fn moorline() -> Result<PathBuf> {
     let output = Command::new(places::cargo())
-        .args(["build", "--package", "moorline-cli", "--bin", "moorline", "--profile", PROFILE])
+        .args(["build", "--workspace", "--bin", "moorline", "--profile", PROFILE])
         .args(["--message-format", "json-render-diagnostics"])
         .current_dir(places::workspace())
         .stderr(std::process::Stdio::inherit())

@@ -101,8 +101,15 @@ impl Change {
             let name = element.key().as_str();
             let wanted = matches!(
                 name,
-                "_id" | "operationType" | "clusterTime" | "wallTime" | "ns" | "to" | "collectionUUID"
-                    | "documentKey" | "fullDocument"
+                "_id"
+                    | "operationType"
+                    | "clusterTime"
+                    | "wallTime"
+                    | "ns"
+                    | "to"
+                    | "collectionUUID"
+                    | "documentKey"
+                    | "fullDocument"
             );
             if !wanted {
                 continue;

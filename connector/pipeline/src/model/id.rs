@@ -46,10 +46,11 @@ pub fn canonical(value: RawBsonRef<'_>, out: &mut Vec<u8>) {
             Some(crate::contract::decimal::Number::Integer(n)) => canonical_integer(n, out),
             Some(crate::contract::decimal::Number::Double(x)) => canonical_double(x, out),
             None => {
+                let text = crate::contract::decimal::Decimal::from_bytes(d.bytes()).normalised();
+                // At most 40 letters. The length keeps the text apart from whatever follows it in a document.
                 out.push(b'D');
-                out.extend_from_slice(
-                    crate::contract::decimal::Decimal::from_bytes(d.bytes()).normalised().as_bytes(),
-                );
+                out.push(text.len() as u8);
+                out.extend_from_slice(text.as_bytes());
             }
         },
         RawBsonRef::Document(doc) => {
@@ -62,6 +63,13 @@ pub fn canonical(value: RawBsonRef<'_>, out: &mut Vec<u8>) {
                 }
             }
             out.push(b'}');
+        }
+        RawBsonRef::Array(items) => {
+            out.push(b'[');
+            for item in items.into_iter().flatten() {
+                canonical(item, out);
+            }
+            out.push(b']');
         }
         other => {
             out.push(other.element_type() as u8);
@@ -88,5 +96,27 @@ fn canonical_double(x: f64, out: &mut Vec<u8>) {
         out.push(b'F');
         let bits = if x.is_nan() { f64::NAN.to_bits() } else { x.to_bits() };
         out.extend_from_slice(&bits.to_be_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bson::{Decimal128, rawdoc};
+
+    use super::*;
+
+    fn text(document: &RawDocument) -> Vec<u8> {
+        let mut out = Vec::new();
+        canonical(RawBsonRef::Document(document), &mut out);
+        out
+    }
+
+    #[test]
+    fn i_img_4_numbers_are_equal_at_any_depth_and_nothing_else_is() {
+        let decimal = |text: &str| text.parse::<Decimal128>().unwrap();
+        assert_eq!(text(&rawdoc! { "a": [1] }), text(&rawdoc! { "a": [1.0] }));
+        assert_eq!(text(&rawdoc! { "a": { "b": 1_i64 } }), text(&rawdoc! { "a": { "b": decimal("1.0") } }));
+        assert_ne!(text(&rawdoc! { "a": [1, [2]] }), text(&rawdoc! { "a": [1, 2] }));
+        assert_ne!(text(&rawdoc! { "a": decimal("1E-2"), "3": 1 }), text(&rawdoc! { "a": decimal("1E-23"), "": 1 }));
     }
 }
