@@ -140,7 +140,8 @@ mod tests {
 
     #[test]
     fn integers_keep_their_digits() {
-        let value: Value = serde_json::from_str("[9223372036854775807,-1,0,-0.0,1e21,123456789012345680000.0]").unwrap();
+        let value: Value =
+            serde_json::from_str("[9223372036854775807,-1,0,-0.0,1e21,123456789012345680000.0]").unwrap();
         assert_eq!(canonical(&value), "[9223372036854775807,-1,0,0,1e+21,123456789012345680000]");
     }
 }

@@ -32,6 +32,7 @@ pub(crate) use down::down;
 pub(crate) use ready::tail;
 pub(crate) use record::Record;
 pub(crate) use run::command as run_command;
+pub(crate) use selftest::selftest;
 pub(crate) use up::{Options, up};
 
 /// What to do with stacks.

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 
-use crate::{check, fetch};
+use crate::{check, fetch, stack};
 
 pub(crate) use quickstart::{Quickstart, quickstart};
 pub(crate) use tally::Tally;
@@ -76,6 +76,12 @@ fn run(test: &Test, asked: impl Fn(Part) -> bool, total: &mut Tally) -> Result<(
     }
     if asked(Part::Unit) {
         timed("unit", total, || phase::cargo_test(&["--workspace"], &[], &[], UNIT_LIMIT))?;
+    }
+    if asked(Part::Integration) {
+        timed("stacks", total, || {
+            stack::selftest()?;
+            Ok(Tally { passed: 1, failed: 0 })
+        })?;
     }
     if asked(Part::Integration) || asked(Part::Scenarios) {
         servers::with_stack(total, &asked, &test.pytest)?;

@@ -36,7 +36,9 @@ impl FromStr for At {
         }
         let is_id = !text.is_empty()
             && text.len() <= id::LENGTH
-            && text.bytes().all(|byte| byte.is_ascii_digit() || (byte.is_ascii_lowercase() && !b"ilou".contains(&byte)));
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_digit() || (byte.is_ascii_lowercase() && !b"ilou".contains(&byte)));
         if is_id {
             return Ok(Self::Id(text.to_owned()));
         }

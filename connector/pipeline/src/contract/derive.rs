@@ -41,7 +41,8 @@ pub fn hidden(contract: &Contract, output: &Output) -> Vec<String> {
 
 /// SHA-256, in hex, of a schema's canonical JSON: the same whoever wrote the text; `""` counts as no JSON's text.
 pub fn schema_digest(text: &str) -> String {
-    let canonical = serde_json::from_str::<Json>(text).map_or_else(|_| text.to_owned(), |schema| jcs::canonical(&schema));
+    let canonical =
+        serde_json::from_str::<Json>(text).map_or_else(|_| text.to_owned(), |schema| jcs::canonical(&schema));
     hex::encode(Sha256::digest(canonical.as_bytes()))
 }
 

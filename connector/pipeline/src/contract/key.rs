@@ -7,8 +7,9 @@
 use bson::RawDocumentBuf;
 use bson::raw::RawBsonRef;
 
-use super::extjson::{self, EARLIEST, KeyNumber, LATEST, Style};
+use super::extjson::{self, EARLIEST, LATEST, Style};
 use super::model::{KeyKind, Misfit};
+use super::number::{KeyNumber, key_number};
 use super::plan::misfit::{self, Fault};
 use super::plan::walk::{Elements, Malformed, Value, tag};
 use super::plan::wire;
@@ -62,13 +63,13 @@ pub(crate) fn encode(kind: &KeyKind, id: Value, out: &mut Vec<u8>) -> Result<(),
             std::str::from_utf8(id.text()).map_err(|_| misfit::invalid_utf8("string"))?;
             wire::bytes(id.text(), out);
         }
-        (KeyKind::Long, tag::INT32 | tag::INT64 | tag::DOUBLE | tag::DECIMAL) => match extjson::key_number(id) {
+        (KeyKind::Long, tag::INT32 | tag::INT64 | tag::DOUBLE | tag::DECIMAL) => match key_number(id) {
             KeyNumber::Integer(n) => wire::long(n, out),
             KeyNumber::Whole(_) | KeyNumber::Double(_) | KeyNumber::Decimal(_) => return refused(),
         },
         (KeyKind::Number, tag::INT32 | tag::INT64 | tag::DOUBLE | tag::DECIMAL) => {
             wire::text(out, |out| {
-                number_text(extjson::key_number(id), out);
+                number_text(key_number(id), out);
                 Ok::<(), Fault>(())
             })?;
         }

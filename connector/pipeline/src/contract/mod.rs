@@ -17,4 +17,5 @@ pub mod key;
 pub mod merge;
 pub mod model;
 pub mod names;
+mod number;
 pub mod plan;

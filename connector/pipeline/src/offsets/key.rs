@@ -59,9 +59,7 @@ impl Scope {
     pub fn owns(&self, connector: &str, prefix: &str, key: &[u8]) -> bool {
         let own = self.position_key(connector, prefix);
         // The position's key up to its closing `}]` is the head of the other two.
-        key == own
-            || self.owner_key(connector, prefix) == key
-            || self.namespace_of(connector, prefix, key).is_some()
+        key == own || self.owner_key(connector, prefix) == key || self.namespace_of(connector, prefix, key).is_some()
     }
     /// The collection whose progress a key names.
     pub fn namespace_of(&self, connector: &str, prefix: &str, key: &[u8]) -> Option<Namespace> {
@@ -89,10 +87,7 @@ mod tests {
         assert_eq!(text(scope.position_key("c", "p")), r#"["c",{"server_id":"p","scope":"all"}]"#);
         assert_eq!(text(scope.owner_key("c", "p")), r#"["c",{"server_id":"p","scope":"all","owner":"lane"}]"#);
         let progress = scope.progress_key("c", "p", &ns);
-        assert_eq!(
-            text(progress.clone()),
-            r#"["c",{"server_id":"p","scope":"all","progress":"shop.orders.\"x\""}]"#
-        );
+        assert_eq!(text(progress.clone()), r#"["c",{"server_id":"p","scope":"all","progress":"shop.orders.\"x\""}]"#);
         assert_eq!(scope.namespace_of("c", "p", &progress), Some(ns));
     }
 

@@ -131,7 +131,8 @@ impl Position {
         let uuids: BTreeMap<String, String> =
             serde_json::from_str(&form.collections).map_err(|error| bad(format!("collections: {error}")))?;
         let uuids = uuids.into_iter().map(|(name, uuid)| Some((Namespace::parse(&name)?, uuid_from_text(&uuid)?)));
-        let source_uuids = uuids.collect::<Option<_>>().ok_or_else(|| bad("collections: not names and UUIDs".into()))?;
+        let source_uuids =
+            uuids.collect::<Option<_>>().ok_or_else(|| bad("collections: not names and UUIDs".into()))?;
         let patterns = serde_json::from_str(&form.patterns).map_err(|error| bad(format!("patterns: {error}")))?;
         let inexact_until = form.inexact_until_sec.zip(form.inexact_until_ord);
         Ok(Self {

@@ -56,9 +56,10 @@ impl SnapshotProgress {
     /// Of JSON text.
     pub(super) fn from_text(text: &str) -> Result<Self, String> {
         let form: Form = serde_json::from_str(text).map_err(|error| format!("snapshot: {error}"))?;
-        let ranges = form.ranges.into_iter().map(|(lo, hi, next, done)| {
-            Ok(RangeProgress { lo: id(lo)?, hi: id(hi)?, next: id(next)?, done })
-        });
+        let ranges = form
+            .ranges
+            .into_iter()
+            .map(|(lo, hi, next, done)| Ok(RangeProgress { lo: id(lo)?, hi: id(hi)?, next: id(next)?, done }));
         let ranges = ranges.collect::<Result<_, String>>()?;
         Ok(Self { x: form.x, rows: form.rows, bytes: form.bytes, ranges })
     }

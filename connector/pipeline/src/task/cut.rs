@@ -148,7 +148,10 @@ mod tests {
                     let batch = frontier.take(cut.count);
                     assert!(batch.iter().all(|s| s.change.time < cut.at));
                     assert!(frontier.first().is_none_or(|first| first >= cut.at), "a group was split");
-                    let spans = batch.first().zip(batch.last()).map(|(f, l)| (f.change.time.t / interval, l.change.time.t / interval));
+                    let spans = batch
+                        .first()
+                        .zip(batch.last())
+                        .map(|(f, l)| (f.change.time.t / interval, l.change.time.t / interval));
                     assert!(spans.is_none_or(|(f, l)| f == l), "a batch spans a tick");
                     if let Some(ticks) = cut.ticks {
                         assert_eq!(ticks.covers_from.t, expected_tick, "a tick was left out or closed twice");

@@ -138,7 +138,8 @@ mod tests {
 
     #[test]
     fn i_anchor_4_what_a_late_look_up_has_overtaken_is_not_emitted() {
-        let batch = events(&[((5, 1), "update", 7), ((5, 2), "delete", 7), ((6, 1), "insert", 7), ((6, 1), "update", 8)]);
+        let batch =
+            events(&[((5, 1), "update", 7), ((5, 2), "delete", 7), ((6, 1), "insert", 7), ((6, 1), "update", 8)]);
         let mut overtaken = Overtaken::default();
         overtaken.insert(key_of(&batch[0]).unwrap(), ClusterTime::new(5, 9));
         assert_eq!(plan(&batch, &overtaken, true).treatments, [Gone, Gone, Own, Image]);

@@ -37,14 +37,20 @@ pub fn split(selection: &Selection, tasks_max: u32) -> Layout {
     let lanes: Vec<LanePart> = (0..count)
         .map(|lane| {
             let own = |at: usize| at % count == lane;
-            let include: Vec<String> = units.iter().enumerate().filter(|(at, _)| own(*at)).map(|(_, u)| u.clone()).collect();
+            let include: Vec<String> =
+                units.iter().enumerate().filter(|(at, _)| own(*at)).map(|(_, u)| u.clone()).collect();
             let mut exclude = selection.exclude.clone();
             if !selection.literal && count > 1 {
                 let last = units.iter().enumerate().rev().find(|(at, _)| own(*at)).map_or(0, |(at, _)| at);
-                exclude.extend(units.iter().enumerate().filter(|(at, _)| !own(*at) && *at < last).map(|(_, u)| u.clone()));
+                exclude
+                    .extend(units.iter().enumerate().filter(|(at, _)| !own(*at) && *at < last).map(|(_, u)| u.clone()));
             }
             let patterns = include.clone();
-            LanePart { lane: lane as u32, selection: Selection { include, exclude, literal: selection.literal }, patterns }
+            LanePart {
+                lane: lane as u32,
+                selection: Selection { include, exclude, literal: selection.literal },
+                patterns,
+            }
         })
         .collect();
     let mut hash = Sha256::new();

@@ -48,11 +48,8 @@ impl Snapshot {
         let mut los = vec![None];
         los.extend(bounds.iter().cloned().map(Some));
         let his = bounds.into_iter().map(Some).chain([None]);
-        let ranges = los
-            .into_iter()
-            .zip(his)
-            .map(|(lo, hi)| RangeProgress { next: lo.clone(), lo, hi, done: false })
-            .collect();
+        let ranges =
+            los.into_iter().zip(his).map(|(lo, hi)| RangeProgress { next: lo.clone(), lo, hi, done: false }).collect();
         let progress = SnapshotProgress { x: ClusterTime::default(), rows: 0, bytes: 0, ranges };
         self.resume(namespace, uuid, progress, estimate);
     }
@@ -89,7 +86,14 @@ impl Snapshot {
 
     /// A chunk was read at `x`: `next` is where its range goes on. Returns the collection's progress with it, and
     /// whether that was the collection's last chunk; `None` where the collection was forgotten meanwhile.
-    pub fn done(&mut self, task: Task, x: ClusterTime, next: Option<Id>, rows: u64, bytes: u64) -> Option<(SnapshotProgress, bool)> {
+    pub fn done(
+        &mut self,
+        task: Task,
+        x: ClusterTime,
+        next: Option<Id>,
+        rows: u64,
+        bytes: u64,
+    ) -> Option<(SnapshotProgress, bool)> {
         let collection = self.collections.get_mut(&task.namespace)?;
         let progress = &mut collection.progress;
         let range = &mut progress.ranges[task.range];

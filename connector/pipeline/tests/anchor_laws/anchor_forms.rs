@@ -4,8 +4,8 @@
 use std::path::PathBuf;
 
 use moorline_pipeline::anchor::{
-    Anchor, AnchorKey, CollectionCut, Counts, Gap, Inexact, Lineage, PartitionCut, WireError, decode, decode_key, encode,
-    encode_key, id, parts,
+    Anchor, AnchorKey, CollectionCut, Counts, Gap, Inexact, Lineage, PartitionCut, WireError, decode, decode_key,
+    encode, encode_key, id, parts,
 };
 use moorline_pipeline::model::ClusterTime;
 
@@ -32,12 +32,27 @@ fn collection(number: i32) -> CollectionCut {
         key_schema_id: 111,
         value_schema_ids: vec![112, 118],
         schema_digests: vec!["aa".into(), "bb".into(), "cc".into()],
-        records: Counts { r: 398_114, c: 15_201, u: 88_410, d: 985, tombstones: 985, coalesced: 12, quarantined: 1, spilled: 2 },
+        records: Counts {
+            r: 398_114,
+            c: 15_201,
+            u: 88_410,
+            d: 985,
+            tombstones: 985,
+            coalesced: 12,
+            quarantined: 1,
+            spilled: 2,
+        },
         records_digest: Some((0..32).collect()),
         digest_algorithm: Some("sum256-sha256-v1".into()),
         partitions: vec![
             PartitionCut { partition: 0, first: 0, begin: 84_400, end: 84_411, records: 84_392 },
-            PartitionCut { partition: 5, first: 3, begin: 9_007_199_254_740_993, end: 9_007_199_254_740_994, records: 1 },
+            PartitionCut {
+                partition: 5,
+                first: 3,
+                begin: 9_007_199_254_740_993,
+                end: 9_007_199_254_740_994,
+                records: 1,
+            },
         ],
     }
 }

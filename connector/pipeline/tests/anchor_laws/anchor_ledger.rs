@@ -108,7 +108,10 @@ fn i_anchor_4_a_late_look_up_makes_every_tick_up_to_it_inexact() {
         let closed = ledger.close(one(n), position(tick(n), until), 0);
         durable.commit(closed.records);
         let anchor = closed.anchor.unwrap();
-        assert_eq!(anchor.inexact.iter().map(|i| i.reason.as_str()).collect::<Vec<_>>(), if n <= 3 { vec!["late-lookup"] } else { vec![] });
+        assert_eq!(
+            anchor.inexact.iter().map(|i| i.reason.as_str()).collect::<Vec<_>>(),
+            if n <= 3 { vec!["late-lookup"] } else { vec![] }
+        );
         assert!(anchor.collections.iter().all(|c| c.exact == anchor.exact));
         exact.push(anchor.exact);
         // A crash after each of them changes nothing: the position holds the time.
@@ -131,7 +134,10 @@ fn reasons_end_at_their_until_and_are_said_once() {
     for n in 1..=4 {
         let anchor = ledger.close(one(n), position(tick(n), None), 0).anchor.unwrap();
         assert_eq!(anchor.exact, n >= 3);
-        assert_eq!(anchor.inexact.iter().map(|i| i.keys).collect::<Vec<_>>(), if n < 3 { vec![Some(4)] } else { vec![] });
+        assert_eq!(
+            anchor.inexact.iter().map(|i| i.keys).collect::<Vec<_>>(),
+            if n < 3 { vec![Some(4)] } else { vec![] }
+        );
     }
 }
 
@@ -178,7 +184,11 @@ fn restart_equality_and_continuation_over_random_histories() {
                 restarts += 1;
                 let restored = durables[1].restore(facts(0, 1, every[1]));
                 let before: Vec<_> = ledgers[1].collections().collect();
-                assert_eq!(before, restored.collections().collect::<Vec<_>>(), "seed {seed}: what is stored is not what is held");
+                assert_eq!(
+                    before,
+                    restored.collections().collect::<Vec<_>>(),
+                    "seed {seed}: what is stored is not what is held"
+                );
                 ledgers[1] = restored;
             }
             let Some(anchor) = &cuts[0] else { continue };

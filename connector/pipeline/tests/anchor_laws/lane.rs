@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use moorline_pipeline::anchor::log::Log;
 use moorline_pipeline::anchor::{
-    Anchor, Closed, CollectionDelta, ExportStart, Inexact, LaneFacts, Ledger, Lineage, PositionFacts, decode, decode_key,
+    Anchor, Closed, CollectionDelta, ExportStart, Inexact, LaneFacts, Ledger, Lineage, PositionFacts, decode,
+    decode_key,
 };
 use moorline_pipeline::model::{ClusterTime, Namespace};
 use moorline_pipeline::offsets::{Scope, Stored};
@@ -55,14 +56,7 @@ pub(crate) fn export(number: u32, epoch: u8, complete: bool) -> ExportStart {
 }
 
 pub(crate) fn position(frontier: ClusterTime, inexact_until: Option<ClusterTime>) -> PositionFacts {
-    PositionFacts {
-        frontier,
-        resume: None,
-        witness: None,
-        pipeline: "[]".into(),
-        inexact_until,
-        snapshot_done: true,
-    }
+    PositionFacts { frontier, resume: None, witness: None, pipeline: "[]".into(), inexact_until, snapshot_done: true }
 }
 
 pub(crate) fn tick(number: u32) -> ClusterTime {
@@ -89,9 +83,12 @@ impl Durable {
         }
     }
     pub(crate) fn log(&self) -> Log {
-        Log::read("shop", self.anchors.iter().map(|(key, value)| {
-            (decode_key(key).unwrap(), value.as_deref().map(|value| decode(value).unwrap()))
-        }))
+        Log::read(
+            "shop",
+            self.anchors
+                .iter()
+                .map(|(key, value)| (decode_key(key).unwrap(), value.as_deref().map(|value| decode(value).unwrap()))),
+        )
     }
     /// A ledger from what is durable, its topics bound.
     pub(crate) fn restore(&self, facts: LaneFacts) -> Ledger {

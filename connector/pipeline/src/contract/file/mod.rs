@@ -28,7 +28,7 @@ pub struct FileProblem {
     pub line: u32,
     /// From 1; `None` where the line is all that is known.
     pub column: Option<u32>,
-    /// `MC104` and other rules; `MOOR-4001` for what is no contract, `MOOR-4002` for a property that does not exist.
+    /// `MC104` and other rules; `MOOR-4009` for what is no contract, `MOOR-4011` for a property that does not exist.
     pub code: &'static str,
     /// What is wrong, in one line.
     pub what: String,

@@ -146,7 +146,8 @@ impl Plan {
         slots.clear();
         spill.clear();
         wire::frame(self.value_schema_id, out);
-        let mut walk = record::Walk { unknown: self.unknown, spills: self.spill, key: &self.key, slots, spill, duplicates: 0 };
+        let mut walk =
+            record::Walk { unknown: self.unknown, spills: self.spill, key: &self.key, slots, spill, duplicates: 0 };
         walk.record(&self.root, document, out)?;
         let mut duplicates = walk.duplicates;
         meta.write(out);

@@ -14,6 +14,7 @@ use super::walk::{Elements, Value, tag};
 use super::wire;
 use crate::contract::decimal::{Decimal, unscaled_double, unscaled_integer};
 use crate::contract::extjson::{self, EARLIEST, LATEST, Style};
+use crate::contract::number::whole_number;
 
 /// Types of vectors, the first byte of a binary of subtype 9.
 mod dtype {
@@ -148,7 +149,7 @@ fn scalar(typed: &Typed, value: Value, out: &mut Vec<u8>) -> Result<(), Fault> {
         (Node::String, _) => return string(typed, value, out),
         (Node::Long, tag::INT32) => wire::long(value.four().into(), out),
         (Node::Long, tag::INT64 | tag::TIMESTAMP) => wire::long(value.eight(), out),
-        (Node::Long, tag::DOUBLE) => match extjson::whole_number(value.double()) {
+        (Node::Long, tag::DOUBLE) => match whole_number(value.double()) {
             Some(n) => wire::long(n, out),
             None => return refused(),
         },
