@@ -220,33 +220,34 @@ impl<R: Registry> Encoder<R> {
     fn attempt(&mut self, items: &[Item<'_>], settled: &HashSet<Namespace>) -> Result<Result<Made, Namespace>> {
         let mut made = Made::default();
         made.encoded.records.reserve(items.len());
-        for item in items {
-            let Some(collection) = self.collections.get_mut(item.namespace) else {
-                // A delete in a collection that never had a document: no key of it was ever written.
+        // Avro is smaller than its BSON, so the buffer is made once and hardly ever grows.
+        made.encoded.data.reserve(items.iter().filter_map(|item| item.document).map(|d| d.as_bytes().len()).sum());
+        // What depends on the collection is looked up once for each run of its items: a chunk is one run.
+        for run in items.chunk_by(|one, next| one.namespace == next.namespace) {
+            let namespace = run[0].namespace;
+            let Some(collection) = self.collections.get_mut(namespace) else {
+                // Deletes in a collection that never had a document: no key of it was ever written.
                 continue;
             };
-            let delta = if made.deltas.contains_key(item.namespace) {
-                made.deltas.get_mut(item.namespace).expect("just seen")
-            } else {
-                made.deltas.entry(item.namespace.clone()).or_default()
-            };
-            if item.folded > 0 {
-                delta.counts.coalesced += i64::from(item.folded);
-                continue;
-            }
-            if let Some(old_id) = item.old_id {
-                old_key(collection, old_id, item, &mut made.encoded, delta, self.settings.anchor_digest);
-            }
-            let seen_to = settled.contains(item.namespace);
-            if let Err(misfit) = record(collection, seen_to, item, &mut made.encoded, delta, &self.settings)? {
-                let evolvable = misfit.rule != "MC402" && !seen_to;
-                if collection.bound.on_drift == Drift::Evolve && evolvable {
-                    return Ok(Err(item.namespace.clone()));
+            let Made { encoded, quarantine, deltas } = &mut made;
+            let delta = deltas.entry(namespace.clone()).or_default();
+            let seen_to = settled.contains(namespace);
+            for item in run {
+                if item.folded > 0 {
+                    delta.counts.coalesced += i64::from(item.folded);
+                    continue;
+                }
+                if let Some(old_id) = item.old_id {
+                    old_key(collection, old_id, item, encoded, delta, self.settings.anchor_digest);
+                }
+                let Err(misfit) = record(collection, seen_to, item, encoded, delta, &self.settings)? else { continue };
+                if collection.bound.on_drift == Drift::Evolve && misfit.rule != "MC402" && !seen_to {
+                    return Ok(Err(namespace.clone()));
                 }
                 if collection.bound.on_drift == Drift::Halt {
                     return Err(halted(item, &misfit));
                 }
-                quarantined(collection, item, &misfit, &mut made, &self.settings);
+                quarantine.push(quarantined(collection, item, &misfit, encoded, delta, &self.settings));
                 Report::add(&self.report.quarantined, 1);
             }
         }

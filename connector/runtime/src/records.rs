@@ -7,9 +7,8 @@ use moorline_pipeline::anchor::CollectionDelta;
 use moorline_pipeline::contract::model::Misfit;
 use moorline_pipeline::error::{Failure, Problem, Result};
 use moorline_pipeline::partition::partition;
-use moorline_pipeline::sink::{Encoded, Headers, Record};
+use moorline_pipeline::sink::{ControlRecord, Encoded, Headers, Record};
 
-use crate::encoder::Made;
 use crate::items::Item;
 use crate::opening::Collection;
 use crate::quarantine;
@@ -130,26 +129,27 @@ fn tombstone_headers(item: &Item<'_>) -> Headers {
     ])
 }
 
+/// The quarantine record of a document that is held out; where its key can be told, a tombstone goes with it.
 pub(crate) fn quarantined(
     collection: &mut Collection,
     item: &Item<'_>,
     misfit: &Misfit,
-    made: &mut Made,
+    encoded: &mut Encoded,
+    delta: &mut CollectionDelta,
     settings: &Settings,
-) {
-    let delta = made.deltas.entry(item.namespace.clone()).or_default();
+) -> ControlRecord {
     delta.counts.quarantined += 1;
-    let start = made.encoded.data.len();
-    let keyed = collection.plan(false).key(item.id, &mut made.encoded.data).is_ok();
-    let key = start..made.encoded.data.len();
-    let control = quarantine::record(&collection.bound, item, misfit, keyed.then(|| &made.encoded.data[key.clone()]));
-    made.quarantine.push(control);
+    let start = encoded.data.len();
+    let keyed = collection.plan(false).key(item.id, &mut encoded.data).is_ok();
+    let key = start..encoded.data.len();
+    let control = quarantine::record(&collection.bound, item, misfit, keyed.then(|| &encoded.data[key.clone()]));
     if keyed {
         let headers = Some(tombstone_headers(item));
-        push(collection, &mut made.encoded, delta, key, None, headers, settings.anchor_digest);
+        push(collection, encoded, delta, key, None, headers, settings.anchor_digest);
     } else {
-        made.encoded.data.truncate(start);
+        encoded.data.truncate(start);
     }
+    control
 }
 
 pub(crate) fn halted(item: &Item<'_>, misfit: &Misfit) -> Failure {
