@@ -3,6 +3,7 @@
 //! Invariants: what a command starts it stops, by process id, whatever happens in between; every wait
 //! has a limit; standard output carries results only, progress goes to standard error.
 
+mod bench;
 mod check;
 mod fetch;
 mod interrupt;
@@ -33,6 +34,8 @@ enum Command {
     Generate,
     /// Everything: the gate, unit tests, tests and fault scenarios against real servers, the quick start.
     Test(suite::Test),
+    /// The speed of the connector, beside the bare ends of its pipe.
+    Bench(bench::Bench),
     /// The tour of the README, on real servers.
     Quickstart(suite::Quickstart),
 }
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         }),
         Command::Generate => check::generate().map(|()| ExitCode::SUCCESS),
         Command::Test(test) => suite::test(&test),
+        Command::Bench(options) => bench::bench(&options),
         Command::Quickstart(options) => suite::quickstart(&options),
     });
     match outcome {

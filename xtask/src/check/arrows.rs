@@ -21,6 +21,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("testkit", &["pipeline"]),
     ("control", &["pipeline", "runtime"]),
     ("cli", &["pipeline", "config", "source-mongodb", "sink-kafka", "runtime", "verify", "control"]),
+    ("bench", &["pipeline", "sink-kafka"]),
     ("xtask", &[]),
 ];
 
