@@ -182,8 +182,10 @@ class Fake:
                 before = len(keys[:at]) - 1 - keys[:at][::-1].index(keys[at])
                 messages[at], messages[before] = messages[before], messages[at]
             case "wrong-value":
-                value = messages[live[-1]]["value"]
-                messages[live[-1]] = {**messages[live[-1]], "value": {**value, "n": (value["n"] or 0) + 1}}
+                # One that was looked up, since those are held against the source at their image times.
+                values = {at: messages[at]["value"] for at in live}
+                at = next(at for at in reversed(live) if values[at]["__image_time"] != values[at]["__cluster_time"])
+                messages[at] = {**messages[at], "value": {**values[at], "n": (values[at]["n"] or 0) + 1}}
             case "late-record":
                 value = messages[live[-1]]["value"]
                 late = ((value["__cluster_time"] >> 32) + 1) << 32

@@ -10,8 +10,8 @@ use crate::lane::Shared;
 use crate::settings::OplogGuard;
 
 /// Cautious rates of a snapshot, for the forecast only: documents and bytes a second.
-const DOCUMENTS_A_SECOND: u64 = 20_000;
-const BYTES_A_SECOND: u64 = 20 << 20;
+const DOCUMENTS_A_SECOND: u64 = 50_000;
+const BYTES_A_SECOND: u64 = 32 << 20;
 
 /// Warns, or refuses, where the forecast is longer than half of what the log holds.
 pub(crate) async fn check<S: Source, K: Sink, R: Registry>(
