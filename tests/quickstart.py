@@ -97,7 +97,7 @@ class Tour:
 
         names = list(documents)
         include = ",".join(f"{self.database}.{name}" for name in names)
-        settings = {"incremental.snapshot.chunk.size": "1000", "topic.creation.default.partitions": "3"}
+        settings = {"incremental.snapshot.chunk.size": "1000", "max.batch.size": "1000", "topic.creation.default.partitions": "3"}
         self.connector = Connector(self.stack, self.database, self.folder, include, settings)
         self.more("moorline.properties:")
         for line in self.connector.file.read_text().splitlines():

@@ -89,6 +89,37 @@ def test_a_missing_image_is_no_delete(stack, name, connector):
     assert entry is None or not entry["exact"], "ghosts are possible, and the anchor says exact"
 
 
+def test_a_missing_image_that_nothing_explains_stops_the_run(stack, name, connector):
+    """I-IMG-2: a document that went without a delete in the stream, as a migrated one does: MOOR-5007, and no tombstone."""
+    items = stack.client[name].items
+    items.insert_many([{"_id": n, "n": 0} for n in range(5)])
+    one, run = _started(connector, name, "items")
+    assert run.terminate() == 0
+    for number in range(5):
+        items.update_one({"_id": number}, {"$inc": {"n": 1}})
+        hidden = {"op": "d", "ns": f"{name}.items", "o": {"_id": number}, "fromMigrate": True}
+        stack.client.admin.command({"applyOps": [hidden]})
+    items.insert_one({"_id": 100, "n": 0})
+    assert items.count_documents({}) == 1, "the documents are still there: no fault fired"
+    run = one.call("run", "-c", str(one.file), "--until", "now", code=None)
+    invented = [record.place for record in one.records(f"{name}.items") if record.value_bytes is None]
+    assert not invented, f"no delete was in the stream: {invented}"
+    assert run.process.returncode == 1 and "MOOR-5007" in run.stderr, run.stderr[-2000:]
+
+
+def test_a_drop_between_an_update_and_its_look_up_is_no_delete(stack, name, connector):
+    """I-IMG-2: each look-up of its own batch, and all of them after the drop."""
+    dropped = stack.client[name].dropped
+    dropped.insert_many([{"_id": n, "n": 0} for n in range(20)])
+    one, run = _started(connector, name, "dropped", max__batch__size=1)
+    assert run.terminate() == 0
+    dropped.update_many({}, {"$inc": {"n": 1}})
+    dropped.drop()
+    one.until("now")
+    records = one.records(f"{name}.dropped")
+    assert [fold.operation(record) for record in records] == ["r"] * 20, "the drop emits deletes, or images of nothing"
+
+
 def test_one_key_many_times_in_one_transaction(stack, name, connector):
     """I-IMG-3: delete, insert, update, delete, insert, update of one key at one cluster time."""
     items = stack.client[name].items

@@ -39,8 +39,8 @@ def test_the_fold_at_every_anchor_is_the_source(stack, name, connector, seed):
     one = connector(
         ",".join(kinds),
         tasks__max=lanes,
-        incremental__snapshot__chunk__size=100,
-        max__batch__size=rng.choice([7, 50, 300]),
+        incremental__snapshot__chunk__size=25,
+        max__batch__size=5,
         anchor__full__every=rng.choice([2, 5, 60]),
     )
     writers = [Writer(stack.mongodb_uri, kinds, seed * 100 + at, rate=120) for at in range(2)]
@@ -51,9 +51,13 @@ def test_the_fold_at_every_anchor_is_the_source(stack, name, connector, seed):
         run = one.start()
         before = _records(one, kinds)
         # Killed soon after it began to commit: first in the snapshot, later in the stream.
-        wait_for("commits", lambda: run.must_live() and _records(one, kinds) > before, 60)
-        time.sleep(rng.uniform(0.0, 1.5))
+        wait_for("commits", lambda: run.must_live() and _records(one, kinds) > before, 60, pause=0.01)
+        time.sleep(rng.uniform(0.0, 1.5) if number else 0.1)
         one.kill(run)
+        if number == 0:
+            parts = one.progress()
+            assert parts and not all(p["export_complete"] for p in parts.values()), "not killed in the snapshot's middle"
+            one.write(max__batch__size=rng.choice([7, 50, 300]))
     run = one.start()
     while time.monotonic() < until:
         run.must_live()

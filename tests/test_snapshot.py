@@ -62,6 +62,10 @@ def test_writes_before_during_and_after_a_chunk(stack, name, connector):
         writer.stop()
     assert run.terminate() == 0
     one.until("anchor")
+    # Each row at its own time: one that shows a later state is put right by the stream, before most cuts.
+    for namespace, entry in one.anchors()[-1].collections.items():
+        rows = _rows(law.Export.read(stack.topics, entry).until(entry))
+        assert law.check_images(entry, rows, stack.topics, stack.source, count=3) > 100, namespace
     report = law.check(stack.topics, stack.source, name, one.interval_ms, folds=6)
     assert report.operations["r"] > 7000 and report.operations["d"] > 10 and report.folds >= 2, report
 
