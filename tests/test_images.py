@@ -118,6 +118,9 @@ def test_a_drop_between_an_update_and_its_look_up_is_no_delete(stack, name, conn
     one.until("now")
     records = one.records(f"{name}.dropped")
     assert [fold.operation(record) for record in records] == ["r"] * 20, "the drop emits deletes, or images of nothing"
+    one.until("anchor")
+    entry = one.anchors()[-1].collections[f"{name}.dropped"]
+    assert not entry["exact"], "its documents are still live in the topic, and the anchor says exact"
 
 
 def test_one_key_many_times_in_one_transaction(stack, name, connector):

@@ -11,7 +11,7 @@ use std::time::Duration;
 use moorline_pipeline::anchor::LaneFacts;
 use moorline_pipeline::error::{Failure, Problem, Result};
 use moorline_pipeline::model::{ClusterTime, Namespace, Reply, Uuid};
-use moorline_pipeline::offsets::{Position, Scope, Stored};
+use moorline_pipeline::offsets::{Position, Progress, Scope, Stored};
 use moorline_pipeline::sink::{Registry, Sink};
 use moorline_pipeline::source::{ChangeStream as _, CollectionInfo, Identity, Probe, Source, StartFrom, StreamSpec};
 use moorline_pipeline::task::cut::TickClock;
@@ -115,7 +115,7 @@ pub(crate) async fn start<S: Source, K: Sink, R: Registry>(
         owe: (!plan.snapshot.is_done() && plan.begins).then_some("snapshot-begin"),
         snapshot: plan.snapshot,
         snapshotting: Arc::new(snapshotting),
-        epochs: listed.iter().map(|c| (c.namespace.clone(), c.uuid)).collect::<BTreeMap<Namespace, Uuid>>(),
+        epochs: epochs(&listed, stored),
         history_window: identity.history_window.max(Duration::from_secs(2)),
         inexact_until: stored.position.as_ref().and_then(|p| p.inexact_until),
         last,
@@ -127,6 +127,12 @@ pub(crate) async fn start<S: Source, K: Sink, R: Registry>(
         ends_with_snapshot: settings.snapshot.mode == SnapshotMode::InitialOnly,
     };
     Ok(Started { facts, pipeline, actor, open: plan.open })
+}
+
+/// The epochs that the stream may still speak of: those that are there, and those that have ended since.
+fn epochs(listed: &[CollectionInfo], stored: &Stored) -> BTreeMap<Namespace, Uuid> {
+    let ended = gone(listed, stored).map(|progress| (progress.namespace.clone(), progress.epoch));
+    listed.iter().map(|c| (c.namespace.clone(), c.uuid)).chain(ended).collect()
 }
 
 /// What a lane does with the collections that exist at its start.
@@ -189,8 +195,21 @@ async fn plan<S: Source, K: Sink, R: Registry>(
             });
         }
     }
+    for gone in gone(listed, stored) {
+        if let Some(bound) = shared.contracts.prepare(&gone.namespace, &[]).await? {
+            let (namespace, uuid, complete) = (gone.namespace.clone(), gone.epoch, gone.export_complete);
+            plan.open.push(OpenJob { namespace, uuid, bound, complete, fresh: false });
+        }
+    }
     shared.snapshotted.lock().expect("no holder panics").insert(lane);
     Ok(plan)
+}
+
+/// Collections that were written before and are not there any more. The stream still has their last changes and says
+/// how they ended: what that makes of their exports can only be said of exports that are open.
+fn gone<'a>(listed: &[CollectionInfo], stored: &'a Stored) -> impl Iterator<Item = &'a Progress> {
+    let there: BTreeSet<Namespace> = listed.iter().map(|info| info.namespace.clone()).collect();
+    stored.progress.iter().filter(move |progress| !there.contains(&progress.namespace))
 }
 
 async fn sample<S: Source, K: Sink, R: Registry>(
