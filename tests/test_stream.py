@@ -163,3 +163,15 @@ def test_offsets_hold_a_position_in_connects_own_form(stack, name, connector):
     assert positions, one.offsets()
     for value in positions:
         assert all(item is None or isinstance(item, (str, int, float, bool)) for item in value.values()), value
+
+
+def test_a_stream_begins_at_a_cluster_time(stack, name, connector):
+    """`capture.start.op.time`, in Debezium's form: what was written from then on, and nothing before."""
+    items = stack.client[name].items
+    items.insert_many([{"_id": n} for n in range(5)])
+    start = stack.client.admin.command("hello")["operationTime"]
+    items.insert_many([{"_id": n} for n in range(5, 9)])
+    at = start.time << 32 | start.inc + 1
+    one = connector(f"{name}.items", snapshot__mode="no_data", capture__start__op__time=at)
+    one.until("now")
+    assert sorted(record.key["_id"] for record in one.records(f"{name}.items")) == [5, 6, 7, 8]
