@@ -11,6 +11,7 @@ import os
 import re
 import secrets
 import subprocess
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from pymongo import MongoClient
@@ -65,6 +66,17 @@ def own_name(test: str) -> str:
     """A name for one test: legal as a database, topic, group and Avro namespace."""
     short = re.sub(r"[^a-z0-9]+", "", test.lower().removeprefix("test_"))[:18]
     return f"{short}{secrets.token_hex(3)}"
+
+
+@contextmanager
+def slow_finds(client: MongoClient, namespace: str, delay_ms: int):
+    """While it holds, each `find` of one collection waits before it begins. One at a time on a server."""
+    point = {"failCommands": ["find"], "namespace": namespace, "blockConnection": True, "blockTimeMS": delay_ms}
+    client.admin.command("configureFailPoint", "failCommand", mode="alwaysOn", data=point)
+    try:
+        yield
+    finally:
+        client.admin.command("configureFailPoint", "failCommand", mode="off")
 
 
 class OwnStack:

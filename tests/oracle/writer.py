@@ -43,6 +43,36 @@ def load(uri: str, namespace: str, count: int, kind: str = "objectid", seed: int
     return taken
 
 
+class Steady:
+    """`with Steady(write)`: calls `write(turn)` every 20 ms; what it raised is raised at the end."""
+
+    def __init__(self, write):
+        self._write = write
+        self._halt = threading.Event()
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def _run(self) -> None:
+        turn = 0
+        try:
+            while not self._halt.wait(0.02):
+                self._write(turn)
+                turn += 1
+        except BaseException as error:  # noqa: BLE001  raised again in the test's own thread
+            self._error = error
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind, *_):
+        self._halt.set()
+        self._thread.join(30)
+        assert not self._thread.is_alive(), "a write hangs"
+        if kind is None and self._error is not None:
+            raise self._error
+
+
 class Writer(threading.Thread):
     """One thread that writes a random history over some collections."""
 
