@@ -10,9 +10,11 @@
 //! * [`anchor`]: the record of a consistent cut, its id and digest, and the ledger of running totals behind it.
 //! * [`offsets`]: what is persisted beside the data: position, owner, progress.
 //! * [`task`]: one file a phase: frontier, cut, images, snapshot.
+//! * [`avro_text`]: Avro bytes as JSON text, for eyes and for topics of JSON.
 //! * [`partition`]: murmur2, as every JVM producer places keys. * [`jcs`]: canonical JSON, for digests.
 
 pub mod anchor;
+pub mod avro_text;
 pub mod contract;
 pub mod error;
 pub mod jcs;

@@ -309,7 +309,7 @@ pub(crate) fn format(arguments: std::fmt::Arguments, out: &mut Vec<u8>) {
 }
 
 /// The inside of a JSON string, of bytes that are UTF-8.
-fn escaped(text: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn escaped(text: &[u8], out: &mut Vec<u8>) {
     let mut from = 0;
     for (at, byte) in text.iter().enumerate() {
         if *byte >= 0x20 && *byte != b'"' && *byte != b'\\' {
