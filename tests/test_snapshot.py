@@ -112,6 +112,35 @@ def test_no_snapshot(stack, name, connector):
     assert [fold.operation(record) for record in records] == ["c"]
 
 
+def test_only_chosen_collections_are_read(stack, name, connector):
+    """`snapshot.include.collection.list`: the others are streamed only, and the run's goal does not wait for them."""
+    for collection in ("read", "streamed"):
+        load(stack.mongodb_uri, f"{name}.{collection}", 120)
+    one = connector(None, database__include__list=name, snapshot__include__collection__list=f"{name}\\.re.*", **CHUNK)
+    one.until("snapshot")
+    stack.client[name].streamed.insert_one({"_id": ObjectId(), "s": "later"})
+    one.until("now")
+    assert len(_rows(one.records(f"{name}.read"))) == 120
+    assert [fold.operation(record) for record in one.records(f"{name}.streamed")] == ["c"]
+    complete = {entry["namespace"]: entry["export_complete"] for entry in one.anchors()[-1].collections.values()}
+    assert complete == {f"{name}.read": True, f"{name}.streamed": False}, complete
+
+
+def test_a_snapshot_waits_its_delay(stack, name, connector):
+    """`snapshot.delay.ms`: streaming begins at once, rows come later."""
+    load(stack.mongodb_uri, f"{name}.items", 120)
+    one = connector(f"{name}.items", snapshot__delay__ms="3000", **CHUNK)
+    begin = time.time()
+    run = one.start()
+    wait_for("the lane", lambda: run.must_live() and "lane starts" in run.stderr, 30)
+    stack.client[name].items.insert_one({"_id": ObjectId(), "s": "beside"})
+    records = one.wait_for_records(f"{name}.items", 1, run)
+    assert [fold.operation(record) for record in records] == ["c"], records
+    wait_for("the rows", lambda: run.must_live() and len(_rows(one.records(f"{name}.items"))) >= 120, 30)
+    assert time.time() - begin > 3
+    assert run.terminate() == 0
+
+
 @pytest.mark.slow
 def test_a_snapshot_at_every_start(stack, name, connector):
     """`always`: each start begins a new export, and the law holds in each."""

@@ -10,7 +10,7 @@ use moorline_config::{Checked, Config, codes};
 use moorline_pipeline::contract::model::{Drift, Limits, Unknown};
 use moorline_pipeline::error::{Problem, Result};
 use moorline_pipeline::model::ClusterTime;
-use moorline_pipeline::source::Images;
+use moorline_pipeline::source::{Images, Selection};
 use moorline_pipeline::task::cut::Budget;
 use moorline_runtime::settings::{
     ContractMode, ContractSettings, OplogGuard, Oversize, Settings, SnapshotMode, SnapshotSettings,
@@ -215,6 +215,12 @@ fn snapshot(config: &Config) -> SnapshotSettings {
         chunk_rows: config.incremental_snapshot_chunk_size,
         chunk_bytes: config.snapshot_chunk_bytes,
         gate_max: config.snapshot_gate_max_ms,
+        include: (!config.snapshot_include_collection_list.is_empty()).then(|| Selection {
+            include: config.snapshot_include_collection_list.clone(),
+            exclude: Vec::new(),
+            literal: config.filters_match_mode == moorline_config::MatchMode::Literal,
+        }),
+        delay: config.snapshot_delay_ms,
         oplog_guard: match config.snapshot_oplog_guard {
             moorline_config::OplogGuard::Warn => OplogGuard::Warn,
             moorline_config::OplogGuard::Refuse => OplogGuard::Refuse,

@@ -57,6 +57,8 @@ pub(crate) fn config(given: &Given, report: &mut Report<'_>) -> Config {
         },
         cursor_max_await_time_ms: given.duration("cursor.max.await.time.ms"),
         snapshot_mode: given.choice("snapshot.mode"),
+        snapshot_include_collection_list: given.list("snapshot.include.collection.list"),
+        snapshot_delay_ms: given.duration("snapshot.delay.ms"),
         snapshot_max_threads: given.number("snapshot.max.threads"),
         incremental_snapshot_chunk_size: given.number("incremental.snapshot.chunk.size"),
         snapshot_chunk_bytes: given.number("snapshot.chunk.bytes"),

@@ -99,6 +99,10 @@ pub struct Config {
     pub snapshot_mode: SnapshotMode,
     /// Chunks that are read at once.
     pub snapshot_max_threads: usize,
+    /// `snapshot.include.collection.list`: which of the captured collections are read; empty for all.
+    pub snapshot_include_collection_list: Vec<String>,
+    /// `snapshot.delay.ms`.
+    pub snapshot_delay_ms: Duration,
     /// Documents of a chunk.
     pub incremental_snapshot_chunk_size: u32,
     /// Bytes of a chunk.

@@ -11,7 +11,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use moorline_pipeline::error::{Failure, Next, Problem, Result};
 use moorline_pipeline::model::{ClusterTime, Namespace, Reply, Token, Uuid};
@@ -57,6 +57,8 @@ pub(crate) struct Actor<S: Source> {
     pub(crate) overtaken: Overtaken,
     pub(crate) snapshot: Snapshot,
     pub(crate) snapshotting: Arc<HashSet<Namespace>>,
+    /// When `snapshot.delay.ms` has passed.
+    pub(crate) snapshot_from: Instant,
     pub(crate) epochs: BTreeMap<Namespace, Uuid>,
     pub(crate) history_window: Duration,
     pub(crate) inexact_until: Option<ClusterTime>,
@@ -113,6 +115,7 @@ impl<S: Source> Actor<S> {
                 continue;
             }
             if self.snapshot.has_ready()
+                && Instant::now() >= self.snapshot_from
                 && self.caught_up(x)
                 && may_close(x, now_ms(), self.history_window, self.inexact_until)
             {
@@ -178,7 +181,9 @@ impl<S: Source> Actor<S> {
                 if let Some((cut, exact, complete)) = anchor {
                     self.committed.cut = Some(cut);
                     self.anchored = true;
-                    if exact && complete {
+                    // Collections that are only streamed are never complete: without them the snapshots' end counts.
+                    let partial = self.settings.snapshot.include.is_some() && snapshot_done;
+                    if exact && (complete || partial) {
                         self.committed.whole = Some(cut);
                     }
                 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use moorline_pipeline::error::Result;
 use moorline_pipeline::model::{ClusterTime, Namespace, Token, Uuid};
@@ -56,6 +56,7 @@ impl<S: Source> Seed<S> {
         }
         Actor {
             handed: ClusterTime::default(),
+            snapshot_from: Instant::now() + self.settings.snapshot.delay,
             committed: Committed { snapshot_done: false, ..Committed::default() },
             source: self.source,
             stream: self.stream,

@@ -67,6 +67,10 @@ pub enum ContractMode {
 pub struct SnapshotSettings {
     /// When.
     pub mode: SnapshotMode,
+    /// Which of the captured collections are read; `None` for all.
+    pub include: Option<Selection>,
+    /// A wait before the first chunk of a start.
+    pub delay: Duration,
     /// Chunks read at once.
     pub threads: usize,
     /// Rows of a chunk.

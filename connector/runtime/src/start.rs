@@ -155,13 +155,18 @@ async fn plan<S: Source, K: Sink, R: Registry>(
         CollectionPlan { snapshot: Snapshot::default(), to_read: Vec::new(), open: Vec::new(), begins: false };
     let always = settings.snapshot.mode == SnapshotMode::Always
         && !shared.snapshotted.lock().expect("no holder panics").contains(&lane);
+    let chosen = match &settings.snapshot.include {
+        Some(selection) => Some(shared.source.collections(selection).await?),
+        None => None,
+    };
     let known: Option<BTreeSet<&Namespace>> = stored.position.as_ref().map(|p| p.source_uuids.keys().collect());
     for info in listed {
         let progress = stored.progress.iter().find(|p| p.namespace == info.namespace && p.epoch == info.uuid);
         // Made after the stored position: the stream brings it from its first document on.
         let in_stream = progress.is_none() && known.as_ref().is_some_and(|k| !k.contains(&info.namespace));
         let complete = progress.is_some_and(|p| p.export_complete) && !always;
-        let read = settings.snapshot.mode != SnapshotMode::NoData && !complete && !in_stream;
+        let is_chosen = chosen.as_ref().is_none_or(|chosen| chosen.iter().any(|c| c.namespace == info.namespace));
+        let read = settings.snapshot.mode != SnapshotMode::NoData && is_chosen && !complete && !in_stream;
         if read {
             match progress.and_then(|p| p.snapshot.clone()).filter(|_| !always) {
                 Some(done) => plan.snapshot.resume(info.namespace.clone(), info.uuid, done, info.documents),
@@ -189,7 +194,8 @@ async fn plan<S: Source, K: Sink, R: Registry>(
                 namespace: info.namespace.clone(),
                 uuid: info.uuid,
                 bound,
-                // With no_data no range of a snapshot is ever in: the export is exact, and never complete.
+                // Where no range of a snapshot is ever in (`no_data`, or not chosen) the export is exact, and never
+                // complete.
                 complete: false,
                 fresh: always,
             });

@@ -78,13 +78,18 @@ pub(super) const KEYS: &[Definition] = &[
         "incremental.snapshot.watermarking.strategy",
         "nothing is ever written to the source: chunks need no watermarks",
     ),
-    not_yet("snapshot.include.collection.list", "Collections that are read; the others are only streamed."),
+    key(
+        "snapshot.include.collection.list",
+        Kind::Patterns,
+        "Collections (`db.coll`) that are read; the others that are captured are only streamed, and their exports are \
+         never complete. Written as the include lists are.",
+    )
+    .derived("all that are captured"),
     not_yet("snapshot.collection.filter.overrides", "Collections that are read in part."),
     not_yet("snapshot.collection.filter.overrides.*", "The filter of one of them."),
-    key("snapshot.delay.ms", Kind::Duration(0, i64::MAX), "A wait before the snapshot.")
+    key("snapshot.delay.ms", Kind::Duration(0, i64::MAX), "A wait before the snapshot; streaming begins at once.")
         .default("0")
-        .low()
-        .only(&["0"]),
+        .low(),
     refuse("streaming.delay.ms", "streaming runs beside the snapshot, not after it", "take the key out"),
     refuse("snapshot.mode.custom.name", "it names a Java class", "snapshot.mode=initial"),
     refuse("snapshot.mode.configuration.based.*", "its switches are covered by modes", "snapshot.mode=initial"),
