@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, ColorChoice, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
 use crate::commands::anchors::Anchors;
-use crate::commands::{config, contract, explanation, run};
+use crate::commands::{config, contract, doctor, explanation, run};
 use crate::failure::Failed;
 
 /// MongoDB's change streams as typed Avro topics in Kafka, with snapshots at their exact place and anchors
@@ -20,6 +20,7 @@ use crate::failure::Failed;
     subcommand_help_heading = "Verbs",
     after_help = "Examples:
   moorline validate -c moorline.properties              every mistake at once, and what would be made; offline
+  moorline doctor -c moorline.properties                what would go wrong on these servers, and what to do
   moorline contract infer -c moorline.properties        schemas from a sample, for you to look at
   moorline run -c moorline.properties                   snapshot and stream
   moorline run -c moorline.properties --until snapshot  the same, and stop once the snapshots are in
@@ -92,6 +93,8 @@ pub(crate) enum Verb {
   moorline validate -c moorline.properties -o json | jq '.collections[].topic'
   generate-config | moorline validate -c -")]
     Validate,
+    /// Opens every connection and says what would go wrong, and what to do about it
+    Doctor(doctor::Doctor),
     /// Contracts: the Avro schemas of collections
     #[command(subcommand, arg_required_else_help = true)]
     Contract(contract::Contract),

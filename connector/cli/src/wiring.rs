@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use moorline_config::{Checked, Config, codes};
 use moorline_pipeline::contract::model::{Drift, Limits, Unknown};
@@ -16,8 +17,8 @@ use moorline_runtime::settings::{
     ContractMode, ContractSettings, OplogGuard, Oversize, Settings, SnapshotMode, SnapshotSettings,
 };
 use moorline_sink_kafka::{
-    ControlTopics, Credentials, KafkaSettings, KafkaSink, RegistrySettings, SchemaRegistry, TopicGroup, TopicRule,
-    TopicSettings,
+    ControlTopics, Credentials, KafkaSettings, KafkaSink, RegistryExaminer, RegistrySettings, SchemaRegistry,
+    TopicGroup, TopicRule, TopicSettings,
 };
 use moorline_source_mongodb::{MongoSource, Settings as SourceSettings, Tls, redacted};
 use secrecy::ExposeSecret as _;
@@ -56,6 +57,19 @@ pub(crate) fn sink(config: &Config) -> Result<KafkaSink, Failed> {
 /// The schema registry.
 pub(crate) fn registry(config: &Config) -> Result<SchemaRegistry, Failed> {
     Ok(SchemaRegistry::new(&registry_settings(config)?)?)
+}
+
+/// The source for a check-up, which has less patience with servers that are not found.
+pub(crate) async fn examined_source(config: &Config, limit: Duration) -> Result<MongoSource> {
+    let mut settings = source_settings(config);
+    settings.server_selection_timeout = settings.server_selection_timeout.min(limit);
+    settings.connect_timeout = settings.connect_timeout.min(limit);
+    MongoSource::connect(settings).await
+}
+
+/// The registry for a check-up.
+pub(crate) fn registry_examiner(config: &Config, limit: Duration) -> Result<RegistryExaminer, Failed> {
+    Ok(RegistryExaminer::new(registry_settings(config)?, limit)?)
 }
 
 fn source_settings(config: &Config) -> SourceSettings {

@@ -51,6 +51,17 @@ pub struct Checked {
     pub warnings: Vec<Mistake>,
     /// SHA-256, in hex, over the effective configuration without secrets.
     pub digest: String,
+    /// Secrets that stand in the text itself, in the order of lines.
+    pub literal_secrets: Vec<LiteralSecret>,
+}
+
+/// A secret that stands in the configuration as text, where a placeholder could stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiteralSecret {
+    /// Its key.
+    pub key: String,
+    /// File and line.
+    pub place: String,
 }
 
 /// Reads and checks a configuration, properties or JSON. `place` is what messages call the file.

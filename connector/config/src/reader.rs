@@ -7,17 +7,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::definition::{Default, Definition, State};
 use crate::given::{Given, Held, Open};
 use crate::placeholder::{self, Lookup, PROVIDERS};
-use crate::redaction::{is_secret, shown};
+use crate::redaction::{is_literal_secret, is_secret, shown};
 use crate::report::{Report, quoted};
 use crate::text::{self, Content, Entry, Fault};
 use crate::value::{self, Complaint};
-use crate::{Checked, Mistake, assembly, codes, contradictions, digest, keys, nearest, transforms};
+use crate::{Checked, LiteralSecret, Mistake, assembly, codes, contradictions, digest, keys, nearest, transforms};
 
 /// See [`crate::read`].
 pub(crate) fn read(text: &str, place: &str, lookup: &dyn Lookup) -> Result<Checked, Vec<Mistake>> {
     let mut report = Report::new(place, text);
     let Content { entries, faults, broken } = text::read(text);
     faults.into_iter().for_each(|(line, fault)| tell(&mut report, line, fault));
+    let literal_secrets = literal_secrets(&entries, place);
     let given = if broken { None } else { Some(take(unique(entries, &mut report), lookup, &mut report)) };
     let made = given.map(|given| {
         let config = assembly::config(&given, &mut report);
@@ -28,7 +29,12 @@ pub(crate) fn read(text: &str, place: &str, lookup: &dyn Lookup) -> Result<Check
     let warnings = report.finish()?;
     // A text that could not be read has a mistake, so there is a configuration where there is none.
     let (config, digest) = made.ok_or_else(Vec::new)?;
-    Ok(Checked { config, warnings, digest })
+    Ok(Checked { config, warnings, digest, literal_secrets })
+}
+
+fn literal_secrets(entries: &[Entry], place: &str) -> Vec<LiteralSecret> {
+    let literal = entries.iter().filter(|entry| is_literal_secret(&entry.key, entry.value.trim()));
+    literal.map(|entry| LiteralSecret { key: entry.key.clone(), place: format!("{place}:{}", entry.line) }).collect()
 }
 
 fn tell(report: &mut Report<'_>, line: usize, fault: Fault) {

@@ -27,6 +27,16 @@ pub(crate) fn is_secret(key: &str) -> bool {
     SECRET_PARTS.iter().any(|part| key.contains(part))
 }
 
+/// Whether a secret stands in a value itself: of an address, whether it holds a password.
+pub(crate) fn is_literal_secret(key: &str, value: &str) -> bool {
+    if value.is_empty() || value.contains("${") {
+        return false;
+    }
+    let address = key.ends_with("connection.string") || key.ends_with("registry.url");
+    let user = value.split_once("://").and_then(|(_, rest)| rest.rsplit_once('@')).map(|(user, _)| user);
+    if address { user.is_some_and(|user| user.contains(':')) } else { is_secret(key) }
+}
+
 /// A text from the file on one short line.
 pub(crate) fn shown(text: &str) -> String {
     let mut out: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(SHOWN_LETTERS).collect();
@@ -53,6 +63,23 @@ pub(crate) fn without_credentials(uri: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_secret_in_the_text_is_told_from_a_placeholder() {
+        let literal = |key, value| is_literal_secret(key, value);
+        assert!(literal("mongodb.password", "hunter2") && literal("kafka.sasl.password", "x"));
+        assert!(literal("mongodb.connection.string", "mongodb://u:p@h/?replicaSet=rs0"));
+        assert!(
+            !literal("mongodb.connection.string", "mongodb://u@h/")
+                && !literal("mongodb.connection.string", "mongodb://h")
+        );
+        assert!(
+            !literal("mongodb.password", "${env:PW}")
+                && !literal("mongodb.user", "u")
+                && !literal("mongodb.password", "")
+        );
+        assert!(literal("schema.registry.url", "https://u:p@h") && !literal("schema.registry.url", "https://h:8081"));
+    }
 
     #[test]
     fn names_that_speak_of_secrets() {

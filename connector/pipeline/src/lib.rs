@@ -12,11 +12,13 @@
 //! * [`task`]: one file a phase: frontier, cut, images, snapshot.
 //! * [`avro_text`]: Avro bytes as JSON text, for eyes and for topics of JSON.
 //! * [`partition`]: murmur2, as every JVM producer places keys. * [`jcs`]: canonical JSON, for digests.
+//! * [`forecast`]: how long a snapshot takes, and how long the source's log holds.
 
 pub mod anchor;
 pub mod avro_text;
 pub mod contract;
 pub mod error;
+pub mod forecast;
 pub mod jcs;
 pub mod model;
 pub mod offsets;

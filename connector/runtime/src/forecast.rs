@@ -2,16 +2,13 @@
 //! is the commonest way to lose data.
 
 use moorline_pipeline::error::{Failure, Problem, Result};
+use moorline_pipeline::forecast;
 use moorline_pipeline::sink::{Registry, Sink};
 use moorline_pipeline::source::{CollectionInfo, Source};
 use tracing::{info, warn};
 
 use crate::lane::Shared;
 use crate::settings::OplogGuard;
-
-/// Cautious rates of a snapshot, for the forecast only: documents and bytes a second.
-const DOCUMENTS_A_SECOND: u64 = 50_000;
-const BYTES_A_SECOND: u64 = 32 << 20;
 
 /// Warns, or refuses, where the forecast is longer than half of what the log holds.
 pub(crate) async fn check<S: Source, K: Sink, R: Registry>(
@@ -24,16 +21,12 @@ pub(crate) async fn check<S: Source, K: Sink, R: Registry>(
     }
     let documents: u64 = to_read.iter().map(|c| c.documents).sum();
     let bytes: u64 = to_read.iter().map(|c| c.bytes).sum();
-    let seconds = (documents / DOCUMENTS_A_SECOND).max(bytes / BYTES_A_SECOND) + 1;
+    let seconds = forecast::snapshot_seconds(documents, bytes);
     let Some(log) = shared.source.log_window().await? else {
         warn!(lane, "the oplog may not be read: no forecast of the snapshot against it");
         return Ok(());
     };
-    let held = u64::from(log.last.t.saturating_sub(log.first.t));
-    // A log that is not full yet will hold longer than it does now.
-    let room = log.max_bytes.saturating_sub(log.bytes);
-    let grows = log.bytes.checked_div(held.max(1)).unwrap_or(0).max(1);
-    let window = held + room / grows;
+    let window = forecast::window_seconds(&log);
     info!(
         lane,
         collections = to_read.len(),
@@ -43,7 +36,7 @@ pub(crate) async fn check<S: Source, K: Sink, R: Registry>(
         oplog_s = window,
         "snapshot forecast"
     );
-    if seconds * 2 < window {
+    if forecast::fits(seconds, window) {
         return Ok(());
     }
     let problem = Problem::new(

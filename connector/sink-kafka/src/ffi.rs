@@ -10,10 +10,11 @@ mod admin;
 mod client;
 mod consume;
 mod events;
+mod examine;
 mod produce;
 mod transaction;
 
-pub(crate) use admin::{Description, NewTopic};
+pub(crate) use admin::{Configured, Description, NewTopic};
 pub(crate) use client::{Client, Kind, Topic};
 pub use consume::Message;
 pub(crate) use consume::{Fetched, Fetcher};
@@ -51,6 +52,7 @@ pub(crate) mod code {
     pub(crate) const CLUSTER_AUTHORIZATION_FAILED: i32 = 31;
     pub(crate) const UNSUPPORTED_SASL_MECHANISM: i32 = 33;
     pub(crate) const TOPIC_ALREADY_EXISTS: i32 = 36;
+    pub(crate) const INVALID_REPLICATION_FACTOR: i32 = 38;
     pub(crate) const INVALID_PRODUCER_EPOCH: i32 = 47;
     pub(crate) const INVALID_TRANSACTION_TIMEOUT: i32 = 50;
     pub(crate) const TRANSACTIONAL_ID_AUTHORIZATION_FAILED: i32 = 53;

@@ -6,9 +6,11 @@
 //!  ├──> topics, offsets ──> reader      topics made; committed records read back
 //!  └──> ffi                             the one place with `unsafe`
 //! registry                              schemas looked up and registered
+//! examine                               facts for a check-up
 //! ```
 
 mod deliveries;
+mod examine;
 mod fault;
 mod ffi;
 mod lane;
@@ -21,8 +23,11 @@ mod settings;
 mod topics;
 mod transaction;
 
+pub use examine::{Allowed, ClusterFacts, Examiner, Obstacle, Operation, TopicFacts, silent};
 pub use lane::{KafkaLaneSink, KafkaSink};
 pub use reader::{Message, TopicReader, Watermarks};
-pub use registry::{Credentials, RegistrySettings, SchemaRegistry, same_schema};
+pub use registry::{
+    Credentials, RegistryExaminer, RegistryFacts, RegistrySettings, SchemaRegistry, SubjectFacts, same_schema,
+};
 pub use settings::{ControlTopics, FIXED_KEYS, KafkaSettings};
 pub use topics::{TopicGroup, TopicRule, TopicSettings};

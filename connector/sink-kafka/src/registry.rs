@@ -6,6 +6,7 @@
 
 mod answer;
 mod compare;
+mod examine;
 mod settings;
 
 use std::collections::HashMap;
@@ -21,6 +22,7 @@ use serde_json::json;
 
 use answer::{Answer, Server};
 pub use compare::same_schema;
+pub use examine::{RegistryExaminer, RegistryFacts, SubjectFacts};
 pub use settings::{Credentials, RegistrySettings};
 
 /// Entries of the cache; a run knows a few schemas per collection, so more means that something is wrong.

@@ -3,6 +3,8 @@
 //! Invariants: which names a selection matches is decided by the server with the very condition that filters streams,
 //! so that the two never differ. Views, time series and system collections are left out, or refused where named.
 
+use std::collections::HashSet;
+
 use bson::{Bson, Document, RawDocumentBuf, doc};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use moorline_pipeline::error::Result;
@@ -65,14 +67,37 @@ pub(crate) async fn standing(connection: &Connection, namespace: &Namespace) -> 
     Ok(listed.first().and_then(|entry| Some((entry.uuid?, entry.capped))))
 }
 
+/// All that stands in the databases that a selection speaks of, each with whether it is captured. Nothing is refused.
+pub(crate) async fn listing(
+    connection: &Connection,
+    selection: &Selection,
+) -> Result<Vec<(Entry, bool)>, CommandError> {
+    let databases = match selection::databases(selection) {
+        Some(names) => names,
+        None => databases(connection).await?,
+    };
+    let mut all = Vec::new();
+    for database in databases {
+        for entries in list(connection, &database, doc! {}).await?.chunks(NAMES_AT_ONCE) {
+            let capturable =
+                |entry: &&Entry| entry.kind == "collection" && !is_internal(&database, entry.namespace.coll());
+            let candidates: Vec<Entry> = entries.iter().filter(capturable).cloned().collect();
+            let taken = matching(connection, selection, &database, &candidates).await?;
+            let taken: HashSet<Namespace> = taken.into_iter().map(|entry| entry.namespace).collect();
+            all.extend(entries.iter().map(|entry| (entry.clone(), taken.contains(&entry.namespace))));
+        }
+    }
+    Ok(all)
+}
+
 /// A line of `listCollections`.
 #[derive(Clone)]
-struct Entry {
-    namespace: Namespace,
-    kind: String,
+pub(crate) struct Entry {
+    pub(crate) namespace: Namespace,
+    pub(crate) kind: String,
     uuid: Option<Uuid>,
-    images: bool,
-    capped: bool,
+    pub(crate) images: bool,
+    pub(crate) capped: bool,
 }
 
 async fn list(connection: &Connection, database: &str, filter: Document) -> Result<Vec<Entry>, CommandError> {
@@ -132,25 +157,31 @@ async fn matching(
 
 async fn with_sizes(connection: &Connection, entry: Entry) -> Result<CollectionInfo> {
     let missing = || error::malformed(&connection.place, "a collection without UUID");
+    let (documents, bytes) = sizes(connection, &entry.namespace).await;
+    Ok(CollectionInfo {
+        namespace: entry.namespace,
+        uuid: entry.uuid.ok_or_else(missing)?,
+        documents,
+        bytes,
+        images: entry.images,
+        capped: entry.capped,
+    })
+}
+
+/// Documents and their bytes by metadata. Sizes are estimates, and a user may lack the right to them: then they are 0.
+pub(crate) async fn sizes(connection: &Connection, namespace: &Namespace) -> (u64, u64) {
     let stats = doc! {
-        "aggregate": entry.namespace.coll(),
+        "aggregate": namespace.coll(),
         "pipeline": [{ "$collStats": { "storageStats": {} } }],
         "cursor": {},
     };
-    // Sizes are estimates, and a user may lack the right to them: then they are unknown. A cluster has one line a shard.
-    let shards = read(connection, entry.namespace.db(), &stats).await.unwrap_or_default();
+    // A cluster has one line a shard.
+    let shards = read(connection, namespace.db(), &stats).await.unwrap_or_default();
     let sum = |name: &str| -> u64 {
         let stats = shards.iter().filter_map(|d| d.get_document("storageStats").ok());
         stats.filter_map(|s| s.get(name)).map(number).sum()
     };
-    Ok(CollectionInfo {
-        namespace: entry.namespace,
-        uuid: entry.uuid.ok_or_else(missing)?,
-        documents: sum("count"),
-        bytes: sum("size"),
-        images: entry.images,
-        capped: entry.capped,
-    })
+    (sum("count"), sum("size"))
 }
 
 fn refuse(database: &str, coll: &str, listed: &[Entry]) -> Result<()> {
@@ -166,11 +197,15 @@ fn refuse(database: &str, coll: &str, listed: &[Entry]) -> Result<()> {
     }
 }
 
-fn is_internal(database: &str, coll: &str) -> bool {
+pub(crate) fn is_internal(database: &str, coll: &str) -> bool {
     INTERNAL.contains(&database) || coll.starts_with("system.")
 }
 
-async fn read(connection: &Connection, database: &str, command: &Document) -> Result<Vec<Document>, CommandError> {
+pub(crate) async fn read(
+    connection: &Connection,
+    database: &str,
+    command: &Document,
+) -> Result<Vec<Document>, CommandError> {
     let limit = connection.command_timeout;
     let replies = connection.replies(database, to_raw(command)?, None, limit, |_| false).await?;
     let documents = replies.iter().flat_map(|reply| reply.documents().flatten().collect::<Vec<_>>());

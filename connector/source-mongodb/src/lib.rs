@@ -9,6 +9,7 @@ mod chunk;
 mod client;
 mod collections;
 mod error;
+mod examine;
 mod identity;
 mod log_window;
 mod look_up;
@@ -30,6 +31,9 @@ use moorline_pipeline::source::{
 };
 
 pub use change_stream::MongoStream;
+pub use examine::{
+    CollectionFacts, Kind, Privilege, Resource, ServerFacts, Shapes, UserFacts, databases, stream_database,
+};
 pub use settings::{Settings, Tls, redacted};
 
 use client::Connection;

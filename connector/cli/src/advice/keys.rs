@@ -10,10 +10,12 @@ use regex::Regex;
 use serde_json::Value;
 
 /// Names with dots that are not ours: of brokers and topics, of systems, of data.
-const OTHERS: [&str; 12] = [
+const OTHERS: [&str; 14] = [
     "advertised.listeners",
     "anchor.avsc",
     "cleanup.policy",
+    "config.system.preimages",
+    "default.replication.factor",
     "internal.audit",
     "max.message.bytes",
     "min.insync.replicas",

@@ -7,6 +7,7 @@ pub(crate) mod anchors;
 mod catalogue;
 pub(crate) mod config;
 pub(crate) mod contract;
+pub(crate) mod doctor;
 mod explain;
 pub(crate) mod explanation;
 pub(crate) mod run;
@@ -31,6 +32,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failed> {
     match &arguments.verb {
         Verb::Run(args) => run::run(args, global),
         Verb::Validate => validate::run(global),
+        Verb::Doctor(args) => doctor::run(args, global),
         Verb::Contract(verb) => contract::run(verb, global),
         Verb::Anchors(verb) => show_anchors(verb, global),
         Verb::Status => status::run(global),

@@ -61,7 +61,7 @@ pub(crate) fn run(global: &Global) -> Result<Exit, Failed> {
 }
 
 /// What is stored of each lane of the layout that the configuration gives.
-fn lanes(reader: &TopicReader, checked: &Checked) -> Result<Vec<Stored>> {
+pub(super) fn lanes(reader: &TopicReader, checked: &Checked) -> Result<Vec<Stored>> {
     let config = &checked.config;
     let settings = wiring::settings(checked);
     let layout = layout::split(&settings.selection, settings.tasks_max);

@@ -31,12 +31,19 @@ pub(crate) struct NewTopic {
     pub(crate) configs: BTreeMap<String, String>,
 }
 
+/// What has a configuration.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Configured<'a> {
+    Topic(&'a str),
+    Broker(i32),
+}
+
 /// A queue for one answer, and the answer on it.
-struct Answer(NonNull<c::rd_kafka_queue_t>, *mut c::rd_kafka_event_t);
+pub(super) struct Answer(NonNull<c::rd_kafka_queue_t>, pub(super) *mut c::rd_kafka_event_t);
 
 impl Client {
     /// Runs one request of the admin API, and gives its event.
-    fn ask(
+    pub(super) fn ask(
         &self,
         api: c::rd_kafka_admin_op_t,
         limit: Duration,
@@ -94,12 +101,8 @@ impl Client {
             }
             let mut partitions = 0;
             c::rd_kafka_TopicDescription_partitions(described, &mut partitions);
-            let id = c::rd_kafka_TopicDescription_topic_id(described);
-            let known = !id.is_null()
-                && (c::rd_kafka_Uuid_most_significant_bits(id) != 0
-                    || c::rd_kafka_Uuid_least_significant_bits(id) != 0);
-            let id = known.then(|| text(c::rd_kafka_Uuid_base64str(id)));
-            Ok(Some(Description { id, partitions: i32::try_from(partitions).unwrap_or(i32::MAX) }))
+            let partitions = i32::try_from(partitions).unwrap_or(i32::MAX);
+            Ok(Some(Description { id: topic_id(described), partitions }))
         }
     }
 
@@ -166,28 +169,19 @@ impl Client {
                 c::rd_kafka_ConfigResource_destroy(resource);
             }
         })?;
-        let mut found = BTreeMap::new();
         // Safety: the answer lives; names and values are copied.
         unsafe {
             let result = c::rd_kafka_event_DescribeConfigs_result(answer.1);
             let mut count = 0;
             let resources = c::rd_kafka_DescribeConfigs_result_resources(result, &mut count);
             if resources.is_null() || count == 0 {
-                return Ok(found);
+                return Ok(BTreeMap::new());
             }
             match rd_kafka_ConfigResource_error(*resources) {
-                0 => {}
-                error => {
-                    return Err(NativeError::with(error, text(c::rd_kafka_ConfigResource_error_string(*resources))));
-                }
-            }
-            let entries = c::rd_kafka_ConfigResource_configs(*resources, &mut count);
-            for index in 0..count {
-                let entry = *entries.add(index);
-                found.insert(text(c::rd_kafka_ConfigEntry_name(entry)), text(c::rd_kafka_ConfigEntry_value(entry)));
+                0 => Ok(entries(*resources)),
+                error => Err(NativeError::with(error, text(c::rd_kafka_ConfigResource_error_string(*resources)))),
             }
         }
-        Ok(found)
     }
 
     /// The names of all topics with their partition counts.
@@ -225,6 +219,35 @@ impl Client {
         };
         NativeError::check(answered)?;
         Ok((low, high))
+    }
+}
+
+/// Copies a configuration.
+///
+/// # Safety
+/// `resource` is of an answer that lives.
+pub(super) unsafe fn entries(resource: *const c::rd_kafka_ConfigResource_t) -> BTreeMap<String, String> {
+    // Safety: as the caller promises.
+    unsafe {
+        let mut count = 0;
+        let entries = c::rd_kafka_ConfigResource_configs(resource, &mut count);
+        let each = (0..count).map(|index| *entries.add(index));
+        each.map(|entry| (text(c::rd_kafka_ConfigEntry_name(entry)), text(c::rd_kafka_ConfigEntry_value(entry))))
+            .collect()
+    }
+}
+
+/// Copies Kafka's id of a topic; brokers that have none send zeros.
+///
+/// # Safety
+/// `described` is of an answer that lives.
+pub(super) unsafe fn topic_id(described: *const c::rd_kafka_TopicDescription_t) -> Option<String> {
+    // Safety: as the caller promises.
+    unsafe {
+        let id = c::rd_kafka_TopicDescription_topic_id(described);
+        let known = !id.is_null()
+            && (c::rd_kafka_Uuid_most_significant_bits(id) != 0 || c::rd_kafka_Uuid_least_significant_bits(id) != 0);
+        known.then(|| text(c::rd_kafka_Uuid_base64str(id)))
     }
 }
 

@@ -64,30 +64,41 @@ impl Server {
         Self { name: names.join(", ") }
     }
 
-    pub(super) fn client(&self, settings: &RegistrySettings) -> Result<SrSettings> {
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The client below the crate's calls, with certificates of its own.
+    pub(super) fn http(&self, settings: &RegistrySettings) -> Result<reqwest::ClientBuilder> {
         // reqwest is built without a provider of its own and panics if there is none; another part of the process may
         // have installed one already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let unusable = |why: String| {
-            Failure::halt(Problem::new(
-                "MOOR-4002",
-                "the registry's client cannot be made",
-                &self.name,
-                why,
-                "correct `schema.registry.url` and `schema.registry.ssl.*`",
-            ))
-        };
-        let Some((first, others)) = settings.urls.split_first() else {
-            return Err(unusable("`schema.registry.url` is empty".to_owned()));
-        };
+        let unusable = |error: reqwest::Error| self.unusable(error.to_string());
         let mut client = reqwest::Client::builder().user_agent("moorline");
         for pem in &settings.trusted {
-            let certificate = reqwest::Certificate::from_pem(pem).map_err(|error| unusable(error.to_string()))?;
-            client = client.tls_certs_merge([certificate]);
+            client = client.tls_certs_merge([reqwest::Certificate::from_pem(pem).map_err(unusable)?]);
         }
         if let Some(pem) = &settings.identity {
-            client = client.identity(reqwest::Identity::from_pem(pem).map_err(|error| unusable(error.to_string()))?);
+            client = client.identity(reqwest::Identity::from_pem(pem).map_err(unusable)?);
         }
+        Ok(client)
+    }
+
+    pub(super) fn unusable(&self, why: String) -> Failure {
+        Failure::halt(Problem::new(
+            "MOOR-4002",
+            "the registry's client cannot be made",
+            &self.name,
+            why,
+            "correct `schema.registry.url` and `schema.registry.ssl.*`",
+        ))
+    }
+
+    pub(super) fn client(&self, settings: &RegistrySettings) -> Result<SrSettings> {
+        let client = self.http(settings)?;
+        let Some((first, others)) = settings.urls.split_first() else {
+            return Err(self.unusable("`schema.registry.url` is empty".to_owned()));
+        };
         let mut calls = SrSettings::new_builder(first.clone());
         calls.set_timeout(settings.request_timeout);
         for url in others {
@@ -102,7 +113,7 @@ impl Server {
                 calls.set_token_authorization(token);
             }
         }
-        calls.build_with(client).map_err(|error| unusable(error.to_string()))
+        calls.build_with(client).map_err(|error| self.unusable(error.to_string()))
     }
 
     pub(super) fn failure(&self, what: &str, answer: Answer) -> Failure {

@@ -1,0 +1,120 @@
+//! `doctor`: opens every connection, and says what would keep a run from starting, or stop it later, and what to do.
+//!
+//! * [`gather`], [`ask_source`], [`ask_registry`]: the rim, which reads [`facts`] and judges nothing.
+//! * [`source`], [`rights`], [`oplog`], [`collections`], [`kafka`], [`topics`], [`registry`], [`files`]: verdicts, pure.
+//! * [`finding`], [`summary`], [`output`]: what is said.
+//!
+//! Invariants: a verdict is a function of facts; all findings are told at once; nothing that is checked is changed.
+
+mod ask_registry;
+mod ask_source;
+mod collections;
+mod facts;
+mod files;
+mod finding;
+mod gather;
+mod kafka;
+mod oplog;
+mod output;
+mod registry;
+mod rights;
+mod source;
+mod summary;
+#[cfg(test)]
+mod testing;
+mod topics;
+
+use std::time::Duration;
+
+use clap::Args;
+use moorline_config::Checked;
+
+use super::catalogue::{self, Catalogue};
+use crate::arguments::{Form, Global};
+use crate::failure::{Exit, Failed};
+use crate::{configuration, messages, wiring};
+use facts::Facts;
+use finding::{Area, Finding, Severity};
+
+/// Flags of `doctor`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  moorline doctor -c moorline.properties                 what would go wrong, before it does
+  moorline doctor -c moorline.properties --fix-commands  with the commands that would mend it
+  moorline doctor -c moorline.properties -o json | jq -r '.findings[] | .severity + \" \" + .code + \" \" + .what'
+
+Exit codes: 0 no errors (there may be warnings), 1 errors, 3 a system could not be reached.")]
+pub(crate) struct Doctor {
+    /// Print the commands that would mend what was found: rights, settings, topics, ACLs, the registry
+    #[arg(long)]
+    fix_commands: bool,
+    /// How long each check may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
+    timeout: u64,
+}
+
+/// What is said.
+struct Report {
+    connector: String,
+    summary: Vec<String>,
+    findings: Vec<Finding>,
+}
+
+/// Checks everything.
+pub(crate) fn run(args: &Doctor, global: &Global) -> Result<Exit, Failed> {
+    let checked = configuration::read(global)?;
+    let catalogue = catalogue::read(&checked.config);
+    let runtime = super::runtime()?;
+    let facts = runtime.block_on(gather::facts(&checked, &catalogue, Duration::from_secs(args.timeout)));
+    // What did not answer in time is left to itself.
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    let report = report(&checked, &catalogue, &facts);
+    let json = global.output == Form::Json;
+    messages::data(&if json { output::machine(&report) } else { output::human(&report, args.fix_commands) })?;
+    Ok(exit(&report.findings))
+}
+
+fn report(checked: &Checked, catalogue: &Catalogue, facts: &Facts) -> Report {
+    let config = &checked.config;
+    let mut findings = files::verdicts(checked, catalogue);
+    let limit = wiring::settings(checked).max_record_bytes as u64;
+    match &facts.source {
+        Ok(source) => {
+            let place = &facts.source_place;
+            findings.extend(source::verdicts(source, place));
+            findings.extend(rights::verdicts(source, &ask_source::selection(checked), place));
+            if let Ok(Some(log)) = &source.log {
+                findings.extend(oplog::verdicts(config, log, &facts.to_snapshot(), place));
+            }
+            findings.extend(collections::verdicts(config, source, limit));
+        }
+        Err(problem) => findings.push(Finding::error(Area::Source, kafka::copy(problem))),
+    }
+    match &facts.kafka {
+        Ok(brokers) => {
+            findings.extend(kafka::verdicts(config, brokers));
+            findings.extend(topics::verdicts(config, brokers, &facts.data, limit));
+        }
+        Err(problem) => {
+            let finding = Finding::error(Area::Kafka, kafka::copy(problem));
+            findings.push(kafka::with_rights(config, finding));
+        }
+    }
+    match &facts.registry {
+        Ok(registry) => findings.extend(registry::verdicts(config, registry, &facts.data, &catalogue.entries)),
+        Err(problem) => findings.push(Finding::error(Area::Registry, kafka::copy(problem))),
+    }
+    // What stops a run first; within that, area by area as the lines above them.
+    findings.sort_by_key(|finding| (finding.severity, finding.area));
+    Report { connector: config.name.clone(), summary: summary::lines(config, facts, &findings), findings }
+}
+
+fn exit(findings: &[Finding]) -> Exit {
+    let errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
+    let worst = errors.map(|finding| Exit::of(finding.problem.code) == Exit::Unreachable).max();
+    match worst {
+        None => Exit::Done,
+        Some(true) => Exit::Unreachable,
+        Some(false) => Exit::Finding,
+    }
+}
