@@ -13,6 +13,9 @@ use super::{
     Client, NativeError, NewTopic, c_string, code, rd_kafka_ConfigResource_error, rd_kafka_topic_result_error, text,
 };
 
+/// Answers by name: an error of one stands in its place.
+pub(crate) type Each<T> = BTreeMap<String, Result<T, NativeError>>;
+
 /// A topic that exists.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Described {
@@ -41,11 +44,7 @@ impl Client {
     }
 
     /// Those of the topics that exist; an error of one topic stands in its place.
-    pub(crate) fn describe_all(
-        &self,
-        names: &[String],
-        limit: Duration,
-    ) -> Result<BTreeMap<String, Result<Described, NativeError>>, NativeError> {
+    pub(crate) fn describe_all(&self, names: &[String], limit: Duration) -> Result<Each<Described>, NativeError> {
         let mut found = BTreeMap::new();
         if names.is_empty() {
             return Ok(found);
@@ -85,11 +84,7 @@ impl Client {
     }
 
     /// What would become of topics that are made: the broker's own judgement of each.
-    pub(crate) fn try_create(
-        &self,
-        wanted: &[NewTopic],
-        limit: Duration,
-    ) -> Result<BTreeMap<String, Result<(), NativeError>>, NativeError> {
+    pub(crate) fn try_create(&self, wanted: &[NewTopic], limit: Duration) -> Result<Each<()>, NativeError> {
         let mut found = BTreeMap::new();
         if wanted.is_empty() {
             return Ok(found);
@@ -136,7 +131,7 @@ impl Client {
         &self,
         configured: &[Configured<'_>],
         limit: Duration,
-    ) -> Result<BTreeMap<String, Result<BTreeMap<String, String>, NativeError>>, NativeError> {
+    ) -> Result<Each<BTreeMap<String, String>>, NativeError> {
         let mut found = BTreeMap::new();
         if configured.is_empty() {
             return Ok(found);
