@@ -29,7 +29,7 @@ from .keys import Unfit, is_json, is_number, kinds, plain_decimal
 from .keys import expected as key_datum
 from .raw_bson import InvalidText, Symbol, Undefined
 
-METADATA = ("__op", "__deleted", "__ts_ms", "__cluster_time", "__seq", "__image_time", "__snapshot", "__spill")
+METADATA = ("__op", "__deleted", "__ts_ms", "__cluster_time", "__seq", "__image_time", "__snapshot", "__missing", "__spill")
 _FIRST_DATE_MS, _LAST_DATE_MS = -62135596800000, 253402300799999
 
 

@@ -21,7 +21,7 @@ pub(crate) fn batches(count: usize, records: usize, topic: TopicIndex, partition
     let namespace = Namespace::new("bench", "orders");
     let sample: Vec<RawDocumentBuf> = (0..1_000).map(|n| order(n, 0)).collect();
     let inferred = infer::infer(&namespace, sample.iter().map(|d| &**d), &Limits::default()).context("a contract")?;
-    let output = Output { topic: "bench.orders".into(), metadata_prefix: "__".into(), spill: true };
+    let output = Output { topic: "bench.orders".into(), ..Output::default() };
     let plan = Plan::compile(&inferred.contract, &output, 1, 2, UnknownFields::Report);
     let mut encoder = Encoder::new(plan.into());
     (0..count as u64)

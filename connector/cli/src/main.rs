@@ -17,6 +17,7 @@ mod logs;
 mod messages;
 mod progress;
 mod selection;
+mod types;
 mod wiring;
 
 use std::process::ExitCode;

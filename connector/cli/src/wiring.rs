@@ -25,6 +25,7 @@ use secrecy::ExposeSecret as _;
 
 use crate::failure::Failed;
 use crate::selection::selection;
+use crate::types;
 
 /// This version.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -263,6 +264,8 @@ pub(crate) fn contract(config: &Config) -> ContractSettings {
             config.contract_infer_timeout_ms,
         ),
         limits: limits(config),
+        options: types::options(config, types::Looks::Nobody),
+        output: types::output(config),
     }
 }
 

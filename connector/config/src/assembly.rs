@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::given::Given;
 use crate::report::Report;
 use crate::value::Value;
-use crate::{java_keys, topic_rules};
+use crate::{java_keys, topic_rules, type_choices};
 
 /// The configuration. What a mistake left out has some value, since the configuration is thrown away then.
 pub(crate) fn config(given: &Given, report: &mut Report<'_>) -> Config {
@@ -96,6 +96,7 @@ pub(crate) fn config(given: &Given, report: &mut Report<'_>) -> Config {
         anchor_digest: given.choice("anchor.digest"),
         anchor_topic_name: topic("anchor.topic.name", "anchors"),
         heartbeat_interval_ms: given.duration("heartbeat.interval.ms"),
+        types: type_choices::choices(given, report),
         max_batch_size: given.number("max.batch.size"),
         max_queue_size_in_bytes: given.number("max.queue.size.in.bytes"),
         group_id: group,

@@ -41,6 +41,8 @@ macro_rules! choice {
     };
 }
 
+pub(crate) use choice;
+
 choice! {
     /// `kafka.compression.type`.
     CompressionType {

@@ -16,6 +16,7 @@ use crate::choice::{
     MatchMode, OplogGuard, OversizeHandling, SnapshotMode, Unknown,
 };
 use crate::client_keys::ClientKeys;
+use crate::type_choices::TypeChoices;
 
 /// Everything that a configuration says, with defaults filled in.
 #[derive(Clone, Debug)]
@@ -181,6 +182,9 @@ pub struct Config {
     pub anchor_topic_name: String,
     /// As it was given; positions move with each anchor, also while nothing changes.
     pub heartbeat_interval_ms: Duration,
+
+    /// Types and forms of values.
+    pub types: TypeChoices,
 
     // Limits.
     /// Events of a batch.

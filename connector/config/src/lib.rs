@@ -30,6 +30,7 @@ mod report;
 mod text;
 mod topic_rules;
 mod transforms;
+mod type_choices;
 mod value;
 
 pub use choice::{
@@ -41,6 +42,11 @@ pub use config::{Config, TopicGroup, TopicRule};
 pub use environment::Environment;
 pub use mistake::Mistake;
 pub use placeholder::{Lookup, Reference};
+pub use type_choices::{
+    BinaryMode, DateOutOfRange, DecimalMode, DecimalNonFinite, DecimalRounding, DoubleNonFinite, DuplicateKey,
+    Integers, InvalidUtf8, ItemsNullable, MissingFields, NameAdjustment, NestedMode, Numbers, StringNul, TypeChoices,
+    UuidLegacy,
+};
 
 /// A configuration that may be used.
 #[derive(Clone, Debug)]

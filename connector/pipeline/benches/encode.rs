@@ -42,7 +42,7 @@ fn measure(documents: &[RawDocumentBuf], fields: &[Field], unknown: UnknownField
         properties: serde_json::Map::new(),
         key_properties: serde_json::Map::new(),
     };
-    let output = Output { topic: "bench.orders".into(), metadata_prefix: "__".into(), spill: true };
+    let output = Output { topic: "bench.orders".into(), ..Output::default() };
     let plan = Plan::compile(&contract, &output, 1, 2, unknown);
     let meta = Meta {
         op: b'c',

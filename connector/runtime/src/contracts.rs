@@ -80,7 +80,7 @@ impl<R: Registry> Contracts<R> {
         let contract = match (written, registered) {
             (Some(written), Some(registered)) => merge::merge(written, registered),
             (Some(contract), None) | (None, Some(contract)) => contract,
-            (None, None) => match infer::infer(namespace, documents.iter().copied(), &self.settings.limits) {
+            (None, None) => match self.infer(namespace, documents) {
                 Some(inferred) => {
                     info!(collection = %namespace, documents = documents.len(), fields = inferred.contract.fields.len(),
                         undecided = inferred.undecided.len(), "contract inferred");
@@ -97,16 +97,26 @@ impl<R: Registry> Contracts<R> {
 
     /// Widens a contract by documents that did not fit, one version; `None` where nothing can be widened.
     pub async fn evolve(&self, bound: &Bound, documents: &[&bson::RawDocument]) -> Result<Option<Bound>> {
-        let evolution = evolve::evolve(&bound.contract, documents.iter().copied(), &self.settings.limits);
+        let (limits, options) = (&self.settings.limits, &self.settings.options);
+        let evolution = evolve::evolve_with(&bound.contract, documents.iter().copied(), limits, options);
         for refused in &evolution.refused {
             warn!(collection = %bound.contract.namespace, rule = refused.rule, path = refused.path,
                 expected = refused.expected, found = refused.found, "the contract was not widened");
         }
         let Some(contract) = evolution.contract else { return Ok(None) };
+        if !derive::keeps_names(&bound.contract, &contract, &bound.output) {
+            warn!(collection = %bound.contract.namespace, rule = "MC104",
+                "the contract was not widened: a new field would take another's column");
+            return Ok(None);
+        }
         let added = evolution.added.iter().map(|c| c.path.as_str()).collect::<Vec<_>>().join(", ");
         let widened = self.bind(contract, bound.output.clone(), bound.on_drift, bound.unknown).await?;
         info!(collection = %bound.contract.namespace, schema_id = widened.value_id, fields = added, "contract widened");
         Ok(Some(widened))
+    }
+
+    fn infer(&self, namespace: &Namespace, documents: &[&bson::RawDocument]) -> Option<infer::Inferred> {
+        infer::infer_with(namespace, documents.iter().copied(), &self.settings.limits, &self.settings.options)
     }
 
     /// Versions that `evolve` may add to a contract in a day.
@@ -159,6 +169,7 @@ impl<R: Registry> Contracts<R> {
             topic: names::topic(&self.prefix, &self.delimiter, namespace),
             metadata_prefix: self.metadata_prefix.clone(),
             spill: matches!(on_drift, Drift::Evolve | Drift::Spill) || unknown == Unknown::Spill,
+            ..self.settings.output.clone()
         }
     }
 
@@ -173,7 +184,7 @@ impl<R: Registry> Contracts<R> {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(file_failure(&path, &error)),
         };
-        file::parse(&text, namespace).map(Some).map_err(|problems| {
+        file::parse_beside(&text, namespace, &self.metadata_prefix).map(Some).map_err(|problems| {
             let first = &problems[0];
             Failure::halt(Problem::new(
                 first.code,

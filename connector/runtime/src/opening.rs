@@ -49,12 +49,14 @@ impl Collection {
         self.bound.on_drift == Drift::Evolve && (self.versions.0 != today || self.versions.1 < budget)
     }
 
-    /// A version was added.
+    /// The contract was widened: a version of the day's budget, unless no schema shows it.
     pub(crate) fn evolved(&mut self, bound: Bound, today: &str) {
-        if self.versions.0 != today {
-            self.versions = (today.to_owned(), 0);
+        if (bound.key_id, bound.value_id) != (self.bound.key_id, self.bound.value_id) {
+            if self.versions.0 != today {
+                self.versions = (today.to_owned(), 0);
+            }
+            self.versions.1 += 1;
         }
-        self.versions.1 += 1;
         self.plan = compile(&bound, false);
         self.spill_plan = compile(&bound, true);
         self.bound = bound;

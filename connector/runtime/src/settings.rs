@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use moorline_pipeline::contract::model::{Drift, Limits, Unknown};
+use moorline_pipeline::contract::infer::Options;
+use moorline_pipeline::contract::model::{Drift, Limits, Output, Unknown};
 use moorline_pipeline::model::ClusterTime;
 use moorline_pipeline::source::{Images, Selection};
 use moorline_pipeline::task::cut::Budget;
@@ -100,6 +101,10 @@ pub struct ContractSettings {
     pub sample: (u32, u64, Duration),
     /// Limits of inference and evolution.
     pub limits: Limits,
+    /// Names and forms of new fields.
+    pub options: Options,
+    /// What an output has beside its topic and `__spill`, which depend on the collection.
+    pub output: Output,
 }
 
 /// Everything that a run needs beside the source, the sink and the registry.

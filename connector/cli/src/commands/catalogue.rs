@@ -13,7 +13,7 @@ use moorline_pipeline::error::Problem;
 use moorline_pipeline::model::Namespace;
 use regex::Regex;
 
-use crate::{selection, wiring};
+use crate::{selection, types, wiring};
 
 /// A collection that is captured.
 pub(super) struct Entry {
@@ -92,7 +92,7 @@ fn contract(
     text: &str,
     problems: &mut Vec<Problem>,
 ) -> Option<Written> {
-    match file::parse(text, namespace) {
+    match file::parse_beside(text, namespace, &config.field_metadata_prefix) {
         Ok(contract) => {
             let output = output(config, topic, &contract);
             let (key_schema, value_schema) =
@@ -123,8 +123,8 @@ fn output(config: &Config, topic: &str, contract: &Contract) -> Output {
     let unknown = contract.unknown.unwrap_or(settings.unknown);
     Output {
         topic: topic.to_owned(),
-        metadata_prefix: config.field_metadata_prefix.clone(),
         spill: matches!(on_drift, Drift::Evolve | Drift::Spill) || unknown == Unknown::Spill,
+        ..types::output(config)
     }
 }
 

@@ -21,13 +21,13 @@ const DELETES: &[Word] = &[word("tombstone"), later("drop"), later("rewrite"), l
 const TOMBSTONES: &[Word] = &[word("true"), later("false")];
 const ADJUSTMENTS: &[Word] = &[
     word("avro"),
-    later("avro_unicode"),
+    word("avro_unicode"),
     refused("none", "names that Avro does not allow cannot be registered", "take the key out, or write avro"),
 ];
 const MESSAGE_KEYS: &[Word] = &[word("id"), later("document_key")];
 const TIMESTAMPS: &[Word] = &[word("write"), later("source")];
 const OVERSIZE: &[Word] = &[word("halt"), word("quarantine"), later("truncate.any"), later("skip")];
-const NESTED: &[Word] = &[word("struct"), later("json"), later("flatten")];
+const NESTED: &[Word] = &[word("struct"), word("json"), word("flatten")];
 const OFF: &[Word] = &[word("false"), later("true")];
 
 pub(super) const KEYS: &[Definition] = &[
@@ -60,22 +60,34 @@ pub(super) const KEYS: &[Definition] = &[
         .low()
         .only(&["op,deleted,ts_ms,cluster_time,seq,image_time,snapshot"]),
     key("add.headers", Kind::List, "Metadata in headers.").default("none").low().only(&["none", ""]),
-    key("schema.name.adjustment.mode", Kind::Choice(ADJUSTMENTS), "How names become names in Avro.")
-        .default("avro")
-        .like("= (none)")
-        .low()
-        .only(&[]),
-    key("field.name.adjustment.mode", Kind::Choice(ADJUSTMENTS), "The same for fields.")
-        .default("avro")
-        .like("= (none)")
-        .low()
-        .only(&[]),
-    key("nested.handling.mode", Kind::Choice(NESTED), "What nested documents become.")
-        .default("struct")
-        .like("`flatten.struct`")
-        .low()
-        .only(&[]),
-    key("flatten.struct.delimiter", Kind::Text, "What joins names under `flatten`.").default("_").low().only(&["_"]),
+    key(
+        "schema.name.adjustment.mode",
+        Kind::Choice(ADJUSTMENTS),
+        "How a topic's name becomes the namespace of its records: what Avro does not allow becomes `_`, or `_uxxxx`.",
+    )
+    .default("avro")
+    .like("= (none)")
+    .low(),
+    key(
+        "field.name.adjustment.mode",
+        Kind::Choice(ADJUSTMENTS),
+        "The same for the names of new fields; under `avro_unicode` no two names become one, and `_` becomes `_u005f`.",
+    )
+    .default("avro")
+    .like("= (none)")
+    .low(),
+    key(
+        "nested.handling.mode",
+        Kind::Choice(NESTED),
+        "What documents in documents become: records; `json`: they, dictionaries and arrays are JSON text; `flatten`: \
+         columns, where arrays and dictionaries stay. Contracts stay nested.",
+    )
+    .default("struct")
+    .like("`flatten.struct`")
+    .low(),
+    key("flatten.struct.delimiter", Kind::Text, "What joins names under `flatten`: letters, digits, `_`.")
+        .default("_")
+        .low(),
     key("message.key.mode", Kind::Choice(MESSAGE_KEYS), "What a record's key is made of.")
         .default("id")
         .ours()

@@ -1,13 +1,15 @@
 //! What is registered: key and value schemas, derived from a contract and the topic it goes to.
 //!
 //! Invariants: `moorline.*` is never registered; `_id` stands first in the value, of the key's type, not nullable; the
-//! metadata fields stand behind the document's, `__spill` last of all; the key's schema depends on the key's kind and the
+//! metadata fields stand behind the document's, then `__missing`, `__spill` last of all; the key's schema depends on the key's kind and the
 //! topic alone, since its id is part of the key's bytes.
 
 use serde_json::{Map, Value as Json, json};
 use sha2::{Digest, Sha256};
 
 use super::file::render;
+use super::flat;
+use super::forms::Nested;
 use super::model::{Contract, Output};
 use super::names;
 use crate::jcs;
@@ -23,9 +25,20 @@ pub fn value_schema(contract: &Contract, output: &Output) -> String {
     let mut key = render::key(&contract.key);
     render::append(&mut key, &contract.key_properties, is_registered);
     let mut fields = vec![Json::Object(key)];
-    fields.extend(render::fields(&contract.fields, is_registered));
+    match &output.nested {
+        Nested::Flatten(delimiter) => {
+            let columns = flat::columns(&contract.fields, delimiter, &output.metadata_prefix);
+            fields.extend(columns.iter().map(|column| render::column(column, is_registered)));
+        }
+        Nested::Struct | Nested::Json => {
+            fields.extend(render::fields(&flat::fields(contract, output), is_registered));
+        }
+    }
     for (name, ty) in names::METADATA.iter().zip(["string", "boolean", "long", "long", "int", "long", "boolean"]) {
         fields.push(metadata(name, json!(ty), output));
+    }
+    if output.missing {
+        fields.push(metadata(names::MISSING, json!({"type": "array", "items": "string"}), output));
     }
     if output.spill {
         fields.push(metadata(names::SPILL, json!({"type": "map", "values": "string"}), output));
@@ -37,6 +50,11 @@ pub fn value_schema(contract: &Contract, output: &Output) -> String {
 pub fn hidden(contract: &Contract, output: &Output) -> Vec<String> {
     let names = contract.fields.iter().map(|field| &field.name);
     names.filter(|name| names::is_reserved(name, &output.metadata_prefix)).cloned().collect()
+}
+
+/// Whether every column of the first contract's output has its name in the second's as well.
+pub fn keeps_names(before: &Contract, after: &Contract, output: &Output) -> bool {
+    flat::keeps_names(before, after, output)
 }
 
 /// SHA-256, in hex, of a schema's canonical JSON: the same whoever wrote the text; `""` counts as no JSON's text.
@@ -59,7 +77,7 @@ fn record(name: &str, output: &Output, properties: &Map<String, Json>, fields: V
     let mut out = Map::new();
     out.insert("type".to_owned(), json!("record"));
     out.insert("name".to_owned(), json!(name));
-    out.insert("namespace".to_owned(), json!(names::avro_namespace(&output.topic)));
+    out.insert("namespace".to_owned(), json!(output.adjustment.namespace(&output.topic)));
     render::append(&mut out, properties, is_registered);
     out.insert("fields".to_owned(), Json::Array(fields));
     Json::Object(out)

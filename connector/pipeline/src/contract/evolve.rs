@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 
 use bson::RawDocument;
+use serde_json::{Map, Value as Json};
 
 use super::infer::budget;
 use super::infer::choose::{Place, properties, word};
@@ -21,7 +22,8 @@ use super::plan::excluded::Excluded;
 /// What came of an evolution.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Evolution {
-    /// The wider contract; `None` where nothing could be widened.
+    /// The wider contract; `None` where nothing could be widened. Where `added` is empty it only leaves out more, which
+    /// no schema shows: it is no version.
     pub contract: Option<Contract>,
     /// What was widened, in the contract's order.
     pub added: Vec<Widened>,
@@ -54,17 +56,27 @@ pub struct Refused {
 /// New fields under one path below the top after which it looks like a dictionary: a person should say so.
 const DICTIONARY_GUARD: usize = 16;
 
-/// Widens a contract by documents, as far as it can be widened.
+/// Widens a contract by documents, as far as it can be widened, with the defaults of the configuration.
 pub fn evolve<'a>(contract: &Contract, documents: impl Iterator<Item = &'a RawDocument>, limits: &Limits) -> Evolution {
+    evolve_with(contract, documents, limits, &Options::default())
+}
+
+/// The same with options: new fields get their names and forms by them.
+pub fn evolve_with<'a>(
+    contract: &Contract,
+    documents: impl Iterator<Item = &'a RawDocument>,
+    limits: &Limits,
+    options: &Options,
+) -> Evolution {
     let excluded = Excluded::of(&contract.excluded);
     let scope = Scope::new(limits.max_depth, (!excluded.is_empty()).then_some(&excluded));
     let mut shape = Shape::default();
     for document in documents {
         shape.add(document.as_bytes(), scope);
     }
-    let options = Options::default();
     let mut widening = Widening {
-        chooser: Chooser::new(limits.max_depth, &options),
+        chooser: Chooser::new(limits.max_depth, options),
+        options,
         room: limits.max_fields.saturating_sub(budget::leaves(&contract.fields)),
         left_out: Vec::new(),
         result: Evolution::default(),
@@ -74,8 +86,8 @@ pub fn evolve<'a>(contract: &Contract, documents: impl Iterator<Item = &'a RawDo
     let mut fields = contract.fields.clone();
     let mut taken = Taken::default();
     taken.take("_id");
-    for name in names::METADATA.iter().chain([&names::SPILL]) {
-        taken.take(&format!("{}{name}", names::METADATA_PREFIX));
+    for name in names::reserved(&options.metadata_prefix) {
+        taken.take(&name);
     }
     let place = Place { path: String::new(), record: contract.name.clone(), level: 0, above: Vec::new() };
     widening.fields(&mut fields, &shape, &place, taken);
@@ -98,6 +110,7 @@ pub(crate) fn spelled(accepts: Vec<String>) -> Vec<String> {
 /// One evolution on its way.
 struct Widening<'a> {
     chooser: Chooser<'a>,
+    options: &'a Options,
     /// Leaves that may still be added.
     room: usize,
     /// Names at the top that inference would exclude as well.
@@ -109,7 +122,14 @@ impl Widening<'_> {
     fn take_records(&mut self, fields: &[Field]) {
         for field in fields {
             let mut ty = &field.ty;
-            while let Type::Array(inner) | Type::Map(inner) = ty {
+            while let Type::Array(inner)
+            | Type::FullArray(inner)
+            | Type::Map(inner)
+            | Type::Entries { values: inner, .. } = ty
+            {
+                if let Type::Entries { name, .. } = ty {
+                    self.chooser.take_record(name);
+                }
                 ty = inner;
             }
             if let Type::Record(record) = ty {
@@ -138,7 +158,7 @@ impl Widening<'_> {
             if let Some(seen) = shape.get(&field.bson_name) {
                 let place = below(&field.bson_name, format!("{}_{}", place.record, field.name));
                 let mut accepts = field.accepts.clone();
-                if self.widen(&mut field.ty, &mut accepts, seen, &place) {
+                if self.widen(&mut field.ty, &mut accepts, &field.properties, seen, &place) {
                     field.accepts = accepts;
                     self.result.added.push(Widened { path: place.path, ty: word(&field.ty) });
                 }
@@ -154,11 +174,12 @@ impl Widening<'_> {
             return;
         }
         for key in new {
-            let name = names::field(&key.name);
+            let name = self.options.adjustment.field(&key.name);
             let place = below(&key.name, format!("{}_{name}", place.record));
             let Some((ty, accepts)) = self.chooser.choose(&key.seen, &place, &mut Vec::new()) else { continue };
             if taken.has(&name) {
-                let rule = if top && names::is_reserved(&name, names::METADATA_PREFIX) { "MC106" } else { "MC104" };
+                let rule =
+                    if top && names::is_reserved(&name, &self.options.metadata_prefix) { "MC106" } else { "MC104" };
                 self.refuse(rule, &place.path, &format!("the name {name} for another field"), key.name.clone());
                 continue;
             }
@@ -170,36 +191,71 @@ impl Widening<'_> {
             self.room -= leaves;
             taken.take(&name);
             self.result.added.push(Widened { path: place.path, ty: word(&ty) });
-            let (bson_name, properties) = (key.name.clone(), properties(&ty, &key.seen));
+            let properties = properties(&ty, &accepts, &key.seen, &self.options.forms);
+            let bson_name = key.name.clone();
             fields.push(Field { name, bson_name, ty, accepts, required: false, properties });
         }
     }
 
     /// Widens the type at a place; whether the place itself has changed.
-    fn widen(&mut self, ty: &mut Type, accepts: &mut Vec<String>, seen: &Seen, place: &Place) -> bool {
+    fn widen(
+        &mut self,
+        ty: &mut Type,
+        accepts: &mut Vec<String>,
+        properties: &Map<String, Json>,
+        seen: &Seen,
+        place: &Place,
+    ) -> bool {
         let mut changed = false;
+        let options = self.options;
+        let forms = &options.forms;
         for kind in seen.kinds.keys().copied() {
             match (&mut *ty, kind) {
-                (Type::Record(record), Kind::Object) => self.record(record, seen, place),
-                (Type::Map(values), Kind::Object) => {
+                (Type::Record(record), Kind::Object) if !stands_for_another(accepts) => {
+                    self.record(record, seen, place);
+                }
+                (Type::Map(values) | Type::Entries { values, .. }, Kind::Object) => {
                     if let Some(shape) = &seen.shape {
                         let below =
                             Place { path: format!("{}{{}}", place.path), level: place.level + 1, ..place.clone() };
-                        changed |= self.widen(values, accepts, &shape.values(), &below);
+                        changed |= self.widen(values, accepts, properties, &shape.values(), &below);
                     }
                 }
-                (Type::Array(items), Kind::Array) => {
+                (Type::Array(items) | Type::FullArray(items), Kind::Array) => {
                     if let Some(seen) = &seen.items {
                         let below =
                             Place { path: format!("{}[]", place.path), level: place.level + 1, ..place.clone() };
-                        changed |= self.widen(items, accepts, seen, &below);
+                        changed |= self.widen(items, accepts, properties, seen, &below);
                     }
                 }
+                (Type::Array(items) | Type::FullArray(items), kind)
+                    if forms.accept_scalar && takes(items, accepts, properties, kind) => {}
                 (Type::Double, _) if seen.wide > 0 && kind == Kind::Int64 => {
                     self.refuse("MC605", &place.path, "a number that a double holds exactly", kind.name());
                 }
-                (ty, kind) if takes(ty, accepts, kind) => {}
-                (Type::Long, Kind::Double) if !named(accepts, Kind::Timestamp) && seen.wide == 0 => {
+                (ty, kind) if takes(ty, accepts, properties, kind) => {}
+                (Type::Int, Kind::Int64) => {
+                    *ty = Type::Long;
+                    accepts.push(kind.name().to_owned());
+                    changed = true;
+                }
+                (Type::Long, Kind::Double)
+                    if forms.integral_numbers && is_whole(accepts) && seen.fractional == 0 && seen.large == 0 =>
+                {
+                    if accepts.is_empty() {
+                        accepts.extend([Kind::Int32, Kind::Int64].map(|kind| kind.name().to_owned()));
+                    }
+                    accepts.push(kind.name().to_owned());
+                    changed = true;
+                }
+                (Type::Int, Kind::Double) if seen.wide == 0 => {
+                    *ty = Type::Double;
+                    accepts.push(kind.name().to_owned());
+                    changed = true;
+                }
+                (Type::Long, Kind::Double)
+                    if !named(accepts, Kind::Timestamp) && !named(accepts, Kind::Date) && seen.wide == 0 =>
+                {
                     *ty = Type::Double;
                     if accepts.is_empty() {
                         accepts.extend([Kind::Int32, Kind::Int64].map(|kind| kind.name().to_owned()));
@@ -240,27 +296,41 @@ fn named(accepts: &[String], kind: Kind) -> bool {
     accepts.iter().any(|name| name == kind.name())
 }
 
+/// Whether a long takes numbers, and whole ones only.
+fn is_whole(accepts: &[String]) -> bool {
+    ![Kind::Timestamp, Kind::Date, Kind::Double].iter().any(|kind| named(accepts, *kind))
+}
+
+/// Whether a record is written for values that are no documents.
+fn stands_for_another(accepts: &[String]) -> bool {
+    matches!(accepts, [name] if name == Kind::Regex.name() || name == Kind::Timestamp.name())
+}
+
 /// Whether a type takes values of a kind already.
-fn takes(ty: &Type, accepts: &[String], kind: Kind) -> bool {
+fn takes(ty: &Type, accepts: &[String], properties: &Map<String, Json>, kind: Kind) -> bool {
     match ty {
         Type::Any => true,
-        Type::Long if named(accepts, Kind::Timestamp) => kind == Kind::Timestamp,
+        Type::Int => kind == Kind::Int32,
+        Type::Long | Type::Timestamp if named(accepts, Kind::Timestamp) => kind == Kind::Timestamp,
+        Type::Long if named(accepts, Kind::Date) => kind == Kind::Date,
         Type::Long => matches!(kind, Kind::Int32 | Kind::Int64) || (kind == Kind::Double && named(accepts, kind)),
         Type::Double => kind.is_number() || (kind == Kind::Decimal && named(accepts, kind)),
         Type::String if accepts.is_empty() => kind.is_plain_text(),
         Type::String => named(accepts, kind) && kind != Kind::OddBinary,
         Type::Boolean => kind == Kind::Boolean,
-        Type::Uuid => kind == Kind::Uuid,
+        Type::Uuid => kind == Kind::Uuid || (kind == Kind::Binary && named(accepts, kind)),
+        Type::Bytes if named(accepts, Kind::ObjectId) => kind == Kind::ObjectId,
         Type::Bytes => {
             matches!(kind, Kind::Binary | Kind::FloatVector | Kind::IntVector)
                 || (kind == Kind::Uuid && named(accepts, kind))
         }
-        Type::Timestamp => kind == Kind::Date,
+        Type::Timestamp => kind == Kind::Date || (kind == Kind::String && properties.contains_key("moorline.coerce")),
         Type::Decimal { .. } => kind == Kind::Decimal || kind.is_number(),
         Type::FloatVector => kind == Kind::FloatVector,
         Type::IntVector => kind == Kind::IntVector,
-        Type::Record(_) | Type::Map(_) => kind == Kind::Object,
-        Type::Array(_) => kind == Kind::Array,
+        Type::Record(_) if stands_for_another(accepts) => named(accepts, kind),
+        Type::Record(_) | Type::Map(_) | Type::Entries { .. } => kind == Kind::Object,
+        Type::Array(_) | Type::FullArray(_) => kind == Kind::Array,
     }
 }
 

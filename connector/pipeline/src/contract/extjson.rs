@@ -103,14 +103,20 @@ pub(crate) enum Style {
     Key,
 }
 
-/// Appends the text of one value, without what is excluded.
-pub(crate) fn value(style: Style, value: Value, excluded: Option<&Excluded>, out: &mut Vec<u8>) -> Result<(), Error> {
+/// Appends the text of one value, without what is excluded; `lossy` where text that is not UTF-8 is replaced.
+pub(crate) fn value(
+    style: Style,
+    value: Value,
+    excluded: Option<&Excluded>,
+    lossy: bool,
+    out: &mut Vec<u8>,
+) -> Result<(), Error> {
     let start = out.len();
-    Writer { style, lossy: false, replaced: false, out }.value(value, excluded, 0).inspect_err(|_| out.truncate(start))
+    Writer { style, lossy, replaced: false, out }.value(value, excluded, 0).inspect_err(|_| out.truncate(start))
 }
 
 fn whole(style: Style, document: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
-    value(style, Value { tag: tag::DOCUMENT, bytes: document }, None, out)
+    value(style, Value { tag: tag::DOCUMENT, bytes: document }, None, false, out)
 }
 
 struct Writer<'o> {

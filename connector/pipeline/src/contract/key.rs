@@ -27,7 +27,7 @@ pub fn encode_key(kind: &KeyKind, id: RawBsonRef<'_>, out: &mut Vec<u8>) -> Resu
 
 /// The text that stands for an `_id` where no key of the collection's kind can: the quarantine's key.
 pub fn text(id: RawBsonRef<'_>, out: &mut Vec<u8>) -> Result<(), extjson::Error> {
-    with_value(id, |value| extjson::value(Style::Key, value, None, out))?
+    with_value(id, |value| extjson::value(Style::Key, value, None, false, out))?
 }
 
 pub(crate) fn of_reference(kind: &KeyKind, id: RawBsonRef<'_>, out: &mut Vec<u8>) -> Result<(), Fault> {
@@ -98,7 +98,7 @@ pub(crate) fn encode(kind: &KeyKind, id: Value, out: &mut Vec<u8>) -> Result<(),
             _ => return refused(),
         },
         (KeyKind::Document(fields), tag::DOCUMENT) => document(fields, id, out)?,
-        (KeyKind::Any, _) => wire::text(out, |out| extjson::value(Style::Key, id, None, out))?,
+        (KeyKind::Any, _) => wire::text(out, |out| extjson::value(Style::Key, id, None, false, out))?,
         _ => return refused(),
     }
     Ok(())

@@ -9,6 +9,7 @@ use thiserror::Error;
 use super::derive;
 use super::file::read::Reader;
 use super::file::render;
+use super::flat;
 use super::model::{Contract, Field, Output, Type};
 use super::names;
 use crate::model::Namespace;
@@ -37,6 +38,7 @@ pub fn from_registered(value: &str, key: &str, namespace: &Namespace, output: &O
     };
     let end = list.iter().position(reserved).unwrap_or(list.len());
     let fields = reader.fields(&list[..end], 1, "value", |_| false);
+    let fields = flat::nested(fields, &names::record(namespace));
     let key_properties = properties(id, &["name", "type", "bson.type"]);
     if let Some(problem) = reader.problems.first() {
         return Err(not_ours(format!("{}: {}", problem.pointer, problem.what)));
@@ -62,7 +64,7 @@ pub fn from_registered(value: &str, key: &str, namespace: &Namespace, output: &O
 
 fn record(text: &str, name: &str, output: &Output) -> Result<Map<String, Json>, NotOurs> {
     let mut json: Json = serde_json::from_str(text).map_err(|error| not_ours(format!("no JSON: {error}")))?;
-    let namespace = names::avro_namespace(&output.topic);
+    let namespace = output.adjustment.namespace(&output.topic);
     let found = relative(&mut json, &namespace);
     let Json::Object(members) = json else { return Err(not_ours(format!("{name} is no record"))) };
     let full = format!("{namespace}.{name}");
@@ -157,6 +159,7 @@ fn field(ours: Field, theirs: Field, path: &str, excluded: &[String]) -> Field {
 /// The type of both, and whether it is the registered one because that is wider.
 fn ty(ours: Type, theirs: Type, above: &str, excluded: &[String]) -> (Type, bool) {
     match (ours, theirs) {
+        (Type::Int, wider @ (Type::Long | Type::Double)) => (wider, true),
         (Type::Long, Type::Double) => (Type::Double, true),
         (Type::Record(mut ours), Type::Record(theirs)) => {
             ours.name = theirs.name;
@@ -171,16 +174,21 @@ fn ty(ours: Type, theirs: Type, above: &str, excluded: &[String]) -> (Type, bool
             let (inner, wider) = ty(*ours, *theirs, above, excluded);
             (Type::Array(Box::new(inner)), wider)
         }
+        (Type::FullArray(ours), Type::FullArray(theirs)) => {
+            let (inner, wider) = ty(*ours, *theirs, above, excluded);
+            (Type::FullArray(Box::new(inner)), wider)
+        }
+        (Type::Entries { values: ours, .. }, Type::Entries { name, values: theirs }) => {
+            let (inner, wider) = ty(*ours, *theirs, above, excluded);
+            (Type::Entries { name, values: Box::new(inner) }, wider)
+        }
         // The file differs on purpose; the registry and the checks have their say.
         (ours, _) => (ours, false),
     }
 }
 
 fn ty_is_text(ty: &Type) -> bool {
-    match ty {
-        Type::Map(inner) | Type::Array(inner) => ty_is_text(inner),
-        ty => *ty == Type::String,
-    }
+    *ty.innermost() == Type::String
 }
 
 /// What either accepts; nothing named stands for strings.

@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
+use super::forms::Nested;
+use super::names::{Adjustment, METADATA_PREFIX};
+use super::values::Values;
 use crate::model::Namespace;
 
 /// The contract of one collection. Describes the document only: key, metadata fields and `__spill` are derived.
@@ -52,9 +55,12 @@ pub struct Field {
     /// `null`, `regex`, `dbPointer`, `javascript`, `symbol`, `javascriptWithScope`, `int32`, `timestamp`, `int64`,
     /// `decimal128`, `minKey`, `maxKey`; and `any` where the type is [`Type::Any`].
     ///
-    /// What a type takes: `Long` int32 and int64 always, timestamps only where `timestamp` is named and then nothing
-    /// else; `Double` double, and whole numbers of at most 2^53 always; `String` exactly what is named (empty: string,
-    /// symbol, javascript), numbers beside `decimal128` as plain text; the others what their type says.
+    /// What a type takes: `Long` int32 and int64 always, timestamps or dates (milliseconds) only where `timestamp` or
+    /// `date` is named and then nothing else; `Double` double, and whole numbers of at most 2^53 always; `String` exactly
+    /// what is named (empty: string, symbol, javascript), numbers beside `decimal128` as plain text; `Timestamp` dates,
+    /// or timestamps without their increment where `timestamp` is named; `Bytes` binary, or ObjectIds where `objectId`
+    /// is named; a `Record` of `pattern` and `options`, or of `t` and `i`, takes `regex`, or `timestamp`, where that is
+    /// named; the others what their type says.
     pub accepts: Vec<String>,
     /// `moorline.required`: a promise of the contract, never of the wire.
     pub required: bool,
@@ -67,6 +73,8 @@ pub struct Field {
 pub enum Type {
     /// Avro `boolean`.
     Boolean,
+    /// Avro `int`: int32 alone.
+    Int,
     /// Avro `long`: int32, int64, timestamps (t * 2^32 + i) by `accepts`.
     Long,
     /// Avro `double`: double, and int32/int64 where accepted.
@@ -92,8 +100,17 @@ pub enum Type {
     Record(Record),
     /// A dictionary: Avro `map` of nullable values.
     Map(Box<Type>),
+    /// A dictionary as an Avro `array` of records `{key, value}`, for sinks without maps.
+    Entries {
+        /// Avro name of that record.
+        name: String,
+        /// Its nullable values.
+        values: Box<Type>,
+    },
     /// An array of nullable items.
     Array(Box<Type>),
+    /// An array whose items are never null.
+    FullArray(Box<Type>),
     /// Binary subtype 9, float32: Avro `array<float>`.
     FloatVector,
     /// Binary subtype 9, int8: Avro `array<int>`.
@@ -184,6 +201,40 @@ pub struct Output {
     pub metadata_prefix: String,
     /// Whether the value has `__spill`: always where drift is `evolve` or unknown fields are spilled.
     pub spill: bool,
+    /// `missing.fields=list`: whether the value has `__missing`, the dotted paths of fields that the document lacks.
+    pub missing: bool,
+    /// What nested documents become.
+    pub nested: Nested,
+    /// How the topic's name becomes the records' namespace.
+    pub adjustment: Adjustment,
+    /// What happens to single values; changes no schema.
+    pub values: Values,
+}
+
+impl Default for Output {
+    fn default() -> Self {
+        Self {
+            topic: String::new(),
+            metadata_prefix: METADATA_PREFIX.to_owned(),
+            spill: true,
+            missing: false,
+            nested: Nested::Struct,
+            adjustment: Adjustment::Avro,
+            values: Values::default(),
+        }
+    }
+}
+
+impl Type {
+    /// The type inside arrays and dictionaries, which `accepts` speaks of.
+    pub fn innermost(&self) -> &Self {
+        match self {
+            Self::Array(inner) | Self::FullArray(inner) | Self::Map(inner) | Self::Entries { values: inner, .. } => {
+                inner.innermost()
+            }
+            other => other,
+        }
+    }
 }
 
 /// Why a document did not fit, for the quarantine headers and for evolution.

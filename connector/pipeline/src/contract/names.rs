@@ -11,10 +11,60 @@ use crate::model::Namespace;
 pub const METADATA: [&str; 7] = ["op", "deleted", "ts_ms", "cluster_time", "seq", "image_time", "snapshot"];
 /// The map of unknown fields without its prefix: always the last field.
 pub const SPILL: &str = "spill";
+/// The list of missing fields without its prefix: behind the metadata, before the map.
+pub const MISSING: &str = "missing";
 /// Prefix of the metadata fields where the configuration has no other.
 pub const METADATA_PREFIX: &str = "__";
 /// Records that every topic has or may have; none of a document's records may be called so.
 pub const RECORDS: [&str; 4] = ["Key", "Value", "Envelope", "Id"];
+
+/// `field.name.adjustment.mode`, `schema.name.adjustment.mode`: what a character becomes that Avro does not allow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Adjustment {
+    /// `_`: short, and two names may become one.
+    #[default]
+    Avro,
+    /// `_uxxxx`, its UTF-16 code in hexadecimal, and so does `_` itself: no two names become one.
+    Unicode,
+}
+
+impl Adjustment {
+    /// A legal Avro name.
+    pub fn name(self, name: &str) -> String {
+        match self {
+            Self::Avro => sanitise(name),
+            Self::Unicode => escaped(name),
+        }
+    }
+
+    /// The Avro name of a document's field; the three names of a DBRef lose their `$` in either mode.
+    pub fn field(self, bson_name: &str) -> String {
+        match (self, bson_name) {
+            (_, "$ref" | "$id" | "$db") | (Self::Avro, _) => field(bson_name),
+            (Self::Unicode, _) => escaped(bson_name),
+        }
+    }
+
+    /// A legal Avro namespace: each part between dots by itself.
+    pub fn namespace(self, name: &str) -> String {
+        name.split('.').map(|part| self.name(part)).collect::<Vec<_>>().join(".")
+    }
+}
+
+fn escaped(name: &str) -> String {
+    let mut out = String::with_capacity(name.len() + 6);
+    for (place, letter) in name.chars().enumerate() {
+        if letter.is_ascii_alphabetic() || (place > 0 && letter.is_ascii_digit()) {
+            out.push(letter);
+            continue;
+        }
+        for unit in letter.encode_utf16(&mut [0; 2]) {
+            out.push_str(&format!("_u{unit:04x}"));
+        }
+    }
+    // The empty name has no character to escape, and no other name becomes a lone underscore.
+    if out.is_empty() { "_".to_owned() } else { out }
+}
 
 /// A legal Avro name: each bad character becomes `_`, a leading digit gets one before it, nothing becomes `_`.
 pub fn sanitise(name: &str) -> String {
@@ -57,7 +107,12 @@ pub fn record(namespace: &Namespace) -> String {
 
 /// Whether a field of that Avro name would hide metadata with this prefix.
 pub fn is_reserved(name: &str, metadata_prefix: &str) -> bool {
-    name.strip_prefix(metadata_prefix).is_some_and(|rest| rest == SPILL || METADATA.contains(&rest))
+    name.strip_prefix(metadata_prefix).is_some_and(|rest| rest == SPILL || rest == MISSING || METADATA.contains(&rest))
+}
+
+/// Every name that metadata with this prefix may have.
+pub(crate) fn reserved(metadata_prefix: &str) -> impl Iterator<Item = String> {
+    METADATA.iter().chain([&MISSING, &SPILL]).map(move |name| format!("{metadata_prefix}{name}"))
 }
 
 /// Whether a character may stand in a topic, and as it is in a contract file's name.
@@ -110,6 +165,28 @@ mod tests {
         ] {
             assert_eq!(field(bson), avro, "{bson}");
         }
+    }
+
+    #[test]
+    fn unicode_keeps_all_names_apart() {
+        let unicode = Adjustment::Unicode;
+        for (bson, avro) in [
+            ("first-name", "first_u002dname"),
+            ("first_name", "first_u005fname"),
+            ("1st", "_u0031st"),
+            ("a1", "a1"),
+            ("", "_"),
+            ("_", "_u005f"),
+            ("größe", "gr_u00f6_u00dfe"),
+            ("🐌", "_ud83d_udc0c"),
+            ("$id", "id"),
+            ("$set", "_u0024set"),
+        ] {
+            assert_eq!(unicode.field(bson), avro, "{bson}");
+            assert_eq!(sanitise(avro), avro, "a legal name");
+        }
+        assert_eq!(unicode.namespace("shop-eu.a_b"), "shop_u002deu.a_u005fb");
+        assert_eq!(Adjustment::Avro.namespace("shop-eu.a_b"), "shop_eu.a_b");
     }
 
     #[test]

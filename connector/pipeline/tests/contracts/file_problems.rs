@@ -51,7 +51,6 @@ fn fields_that_no_contract_may_have() {
         ),
         ("MC201", r#"{"name": "v", "type": ["null", "int"], "default": null}"#),
         ("MC201", r#"{"name": "v", "type": ["null", "float"], "default": null}"#),
-        ("MC306", r#"{"name": "v", "type": ["null", {"type": "array", "items": "long"}], "default": null}"#),
         ("MC306", r#"{"name": "v", "type": ["null", {"type": "map", "values": "long"}], "default": null}"#),
         (
             "MC504",

@@ -10,13 +10,13 @@ use std::path::PathBuf;
 
 use apache_avro::types::Value;
 use bson::RawDocumentBuf;
-use moorline_pipeline::contract::model::Contract;
-use moorline_pipeline::contract::plan::UnknownFields;
+use moorline_pipeline::contract::model::{Contract, Output};
+use moorline_pipeline::contract::plan::{Plan, UnknownFields};
 use moorline_pipeline::contract::{derive, file};
 use serde_json::{Value as Json, json};
 
 use crate::oracle::unframed;
-use crate::stage::{self, KEY_ID, VALUE_ID, encode, encode_id, output, plan};
+use crate::stage::{self, KEY_ID, VALUE_ID, encode, encode_id, output};
 
 /// The cases of one golden file.
 pub(crate) struct Golden {
@@ -31,10 +31,21 @@ impl Golden {
 
     /// Adds a case: its contract, its schemas, each document with its bytes. Gives the decoded values.
     pub(crate) fn case(&mut self, title: &str, contract: &Contract, documents: &[Json]) -> Vec<Json> {
-        let plan = plan(contract, UnknownFields::Report);
+        let documents: Vec<_> = documents.iter().map(|json| (json.clone(), stage::document(json.clone()))).collect();
+        self.case_of(title, contract, &output(), &documents)
+    }
+
+    /// The same for another output, and for documents that Extended JSON can't say: each stands beside its description.
+    pub(crate) fn case_of(
+        &mut self,
+        title: &str,
+        contract: &Contract,
+        output: &Output,
+        documents: &[(Json, RawDocumentBuf)],
+    ) -> Vec<Json> {
+        let plan = Plan::compile(contract, output, KEY_ID, VALUE_ID, UnknownFields::Report);
         let contract_json: Json = serde_json::from_str(&file::write(contract)).expect("JSON");
-        let (key_schema, value_schema) =
-            (derive::key_schema(contract, &output()), derive::value_schema(contract, &output()));
+        let (key_schema, value_schema) = (derive::key_schema(contract, output), derive::value_schema(contract, output));
         let separator = if self.text.is_empty() { "" } else { ",\n" };
         write!(
             self.text,
@@ -44,11 +55,10 @@ impl Golden {
         )
         .expect("a String takes all");
         let mut decoded = Vec::new();
-        for (place, json) in documents.iter().enumerate() {
-            let document: RawDocumentBuf = stage::document(json.clone());
+        for (place, (json, document)) in documents.iter().enumerate() {
             let id = document.get("_id").expect("well formed").expect("an _id");
             let key = encode_id(&plan, id).unwrap_or_else(|misfit| panic!("{title}: {misfit:?}"));
-            let (value, _) = encode(&plan, &document).unwrap_or_else(|misfit| panic!("{title}: {misfit:?}"));
+            let (value, _) = encode(&plan, document).unwrap_or_else(|misfit| panic!("{title}: {misfit:?}"));
             let key_datum = readable(&unframed(&key_schema, KEY_ID, &key));
             let value_datum = readable(&unframed(&value_schema, VALUE_ID, &value));
             assert_eq!(key_datum["_id"], value_datum["_id"], "{title}: the value's _id is the key's datum");

@@ -88,7 +88,7 @@ fn names_that_collide_are_given_apart() {
 #[test]
 fn metadata_is_kept_clear_of_under_its_own_prefix() {
     let sample = document(json!({"_id": 1, "__op": 1, "m_op": 2}));
-    let options = Options { mark_required: false, metadata_prefix: "m_".into() };
+    let options = Options { metadata_prefix: "m_".into(), ..Options::default() };
     let inferred =
         infer_with(&namespace(), [sample.as_ref()].into_iter(), &Limits::default(), &options).expect("a document");
     assert_eq!(names(&inferred.contract.fields), [("__op", "__op"), ("m_op_2", "m_op")]);

@@ -27,7 +27,7 @@ pub(crate) fn namespace() -> Namespace {
 }
 
 pub(crate) fn output() -> Output {
-    Output { topic: "eu-1.shop.orders".into(), metadata_prefix: "__".into(), spill: true }
+    Output { topic: "eu-1.shop.orders".into(), ..Output::default() }
 }
 
 /// A value written as Extended JSON.

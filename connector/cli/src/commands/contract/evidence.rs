@@ -56,8 +56,8 @@ pub(super) fn counts(inferred: &Inferred) -> String {
 fn maps(field: &Field) -> usize {
     fn of(ty: &Type) -> usize {
         match ty {
-            Type::Map(value) => 1 + of(value),
-            Type::Array(item) => of(item),
+            Type::Map(value) | Type::Entries { values: value, .. } => 1 + of(value),
+            Type::Array(item) | Type::FullArray(item) => of(item),
             Type::Record(record) => record.fields.iter().map(maps).sum(),
             _ => 0,
         }

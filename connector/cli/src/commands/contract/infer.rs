@@ -11,7 +11,7 @@ use std::time::Duration;
 use clap::Args;
 use moorline_config::{Config, codes};
 use moorline_pipeline::contract::file;
-use moorline_pipeline::contract::infer::{Inferred, Options, infer_with};
+use moorline_pipeline::contract::infer::{Inferred, infer_with};
 use moorline_pipeline::error::{Problem, Result};
 use moorline_pipeline::model::Namespace;
 use moorline_pipeline::source::{CollectionInfo, Source};
@@ -23,7 +23,7 @@ use crate::arguments::{Form, Global};
 use crate::commands::words;
 use crate::failure::{Exit, Failed};
 use crate::selection::selection;
-use crate::{configuration, messages, wiring};
+use crate::{configuration, messages, types, wiring};
 
 /// Flags of `contract infer`.
 #[derive(Debug, Args)]
@@ -87,7 +87,7 @@ async fn all(args: &Infer, global: &Global, config: &Config) -> Result<Exit, Fai
         if sample.cut_off {
             messages::note(&format!("{}: only the first 1 GiB of documents was read", collection.namespace));
         }
-        let options = Options { metadata_prefix: config.field_metadata_prefix.clone(), ..Options::default() };
+        let options = types::options(config, types::Looks::Person);
         let inferred = infer_with(&collection.namespace, sample.documents(), &wiring::limits(config), &options);
         let path = config.contract_path.join(file::file_name(&collection.namespace));
         let fate = match &inferred {

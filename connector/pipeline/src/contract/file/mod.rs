@@ -1,11 +1,12 @@
 //! The contract file `schemas/<db>.<coll>.avsc`: read with every problem's line, and written so that diffs show fields.
 //!
-//! In reading order: `read` (JSON to types), `key` (`_id` to its kind), `render` (types to JSON), `place` (lines),
+//! In reading order: `read` (JSON to types), `choices` (where there are several ways), `key` (`_id` to its kind), `render` (types to JSON), `place` (lines),
 //! `print` (text).
 //!
 //! Invariants: `parse(write(c)) == c`; what a person wrote beside our properties is kept; an unknown property of ours,
 //! or a type that would be lost in writing, is a problem and never ignored.
 
+mod choices;
 mod key;
 mod place;
 mod print;
@@ -103,6 +104,11 @@ const UNKNOWNS: [(&str, Unknown); 3] =
 
 /// The contract of a file's text, or everything that is wrong with it, in the order of the lines.
 pub fn parse(text: &str, namespace: &Namespace) -> Result<Contract, Vec<FileProblem>> {
+    parse_beside(text, namespace, names::METADATA_PREFIX)
+}
+
+/// The same where the metadata fields have another prefix: what would hide them is a problem.
+pub fn parse_beside(text: &str, namespace: &Namespace, metadata_prefix: &str) -> Result<Contract, Vec<FileProblem>> {
     let json: Json = serde_json::from_str(text).map_err(|error| {
         let line = u32::try_from(error.line()).unwrap_or(u32::MAX).max(1);
         let column = u32::try_from(error.column()).ok();
@@ -114,7 +120,7 @@ pub fn parse(text: &str, namespace: &Namespace) -> Result<Contract, Vec<FileProb
     for pointer in &places.twice {
         reader.wrong(pointer, SHAPE, "the name stands twice in one object", "remove one of them");
     }
-    let contract = contract(&json, namespace, &mut reader);
+    let contract = contract(&json, namespace, metadata_prefix, &mut reader);
     let mut problems: Vec<FileProblem> = Vec::new();
     for problem in reader.problems {
         let (line, column) = places.get(&problem.pointer);
@@ -140,7 +146,7 @@ pub fn parse(text: &str, namespace: &Namespace) -> Result<Contract, Vec<FileProb
     }
 }
 
-fn contract(json: &Json, namespace: &Namespace, reader: &mut Reader) -> Option<Contract> {
+fn contract(json: &Json, namespace: &Namespace, metadata_prefix: &str, reader: &mut Reader) -> Option<Contract> {
     let Some(members) = json.as_object().filter(|members| members.get("type").is_some_and(|ty| ty == "record")) else {
         reader.wrong("", SHAPE, "a contract is an Avro record", "{\"type\": \"record\", ...}");
         return None;
@@ -193,7 +199,7 @@ fn contract(json: &Json, namespace: &Namespace, reader: &mut Reader) -> Option<C
     let list = members.get("fields").and_then(Json::as_array).cloned().unwrap_or_default();
     let key = key(&list, reader);
     let first = usize::from(list.first().is_some_and(|field| field.get("name").is_some_and(|name| name == "_id")));
-    let fields = reader.fields(&list, first, "/fields", |name| names::is_reserved(name, names::METADATA_PREFIX));
+    let fields = reader.fields(&list, first, "/fields", |name| names::is_reserved(name, metadata_prefix));
     let (key, key_properties) = key?;
     let namespace = namespace.clone();
     Some(Contract {

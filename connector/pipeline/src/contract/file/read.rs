@@ -4,6 +4,7 @@
 
 use serde_json::{Map, Value as Json};
 
+use super::choices::FIELD_PROPERTIES;
 use super::place::step;
 use super::render;
 use crate::contract::model::{Field, Record, Type};
@@ -24,8 +25,6 @@ pub(crate) const SHAPE: &str = "MOOR-4009";
 /// A property of ours that does not exist.
 pub(crate) const PROPERTY: &str = "MOOR-4011";
 
-const FIELD_PROPERTIES: [&str; 10] =
-    ["required", "allowed", "range", "map.keys", "on.drift", "tags", "mask", "owner", "key", "ignore"];
 const RECORD_PROPERTIES: [&str; 2] = ["tags", "owner"];
 /// Tags of BSON's types but for minKey and maxKey, which stand apart.
 const TAGS: std::ops::RangeInclusive<u8> = walk::tag::DOUBLE..=walk::tag::DECIMAL;
@@ -70,7 +69,7 @@ impl Reader {
         list: &[Json],
         first: usize,
         pointer: &str,
-        hidden: fn(&str) -> bool,
+        hidden: impl Fn(&str) -> bool,
     ) -> Vec<Field> {
         let mut taken = Taken::default();
         let mut bound = Taken::default();
@@ -139,6 +138,8 @@ impl Reader {
             &FIELD_PROPERTIES,
             pointer,
         );
+        self.policies(&properties, pointer);
+        let at = pointer;
         let pointer = format!("{pointer}/type");
         let Some(json) = members.get("type") else {
             self.wrong(&pointer, SHAPE, format!("{name} has no type"), "\"type\": [\"null\", \"string\"]");
@@ -148,12 +149,17 @@ impl Reader {
         let accepts: Vec<String> =
             accepts.map(|text| text.split('|').map(|part| part.trim().to_owned()).collect()).unwrap_or_default();
         // Hints may be left out: text that takes anything is Extended JSON.
-        let ty = if accepts == ["any"] { any_of(ty) } else { ty };
+        let ty = if accepts.iter().any(|name| name == "any") { any_of(ty) } else { ty };
+        if *ty.innermost() == Type::Int && accepts != ["int32"] {
+            self.unknown("int", &format!("{pointer}/1"), &name);
+            return None;
+        }
+        self.parts(&ty, &accepts, at);
         Some(Field { name, bson_name, ty, accepts, required, properties })
     }
 
     /// `["null", T]`; a bare T breaks the rule `bare`.
-    fn nullable(&mut self, json: &Json, pointer: &str, name: &str, bare: &'static str) -> Option<Type> {
+    pub(super) fn nullable(&mut self, json: &Json, pointer: &str, name: &str, bare: &'static str) -> Option<Type> {
         let Some(branches) = json.as_array() else {
             let fix = format!("[\"null\", {json}], and \"moorline.required\": true for a promise");
             self.wrong(pointer, bare, format!("{name} is not nullable on the wire"), fix);
@@ -182,6 +188,7 @@ impl Reader {
         let bare = |text: &str| {
             Some(match text {
                 "boolean" => Type::Boolean,
+                "int" => Type::Int,
                 "long" => Type::Long,
                 "double" => Type::Double,
                 "string" => Type::String,
@@ -243,10 +250,13 @@ impl Reader {
                 return match items.as_str() {
                     Some("float") => Some(Type::FloatVector),
                     Some("int") => Some(Type::IntVector),
-                    _ => {
+                    _ if items.get(render::ENTRIES).is_some() => self.entries(items, &format!("{pointer}/items"), name),
+                    _ if items.is_array() => {
                         let inner = self.nullable(items, &format!("{pointer}/items"), name, "MC306")?;
                         Some(Type::Array(Box::new(inner)))
                     }
+                    // No union: items that are promised never to be null.
+                    _ => Some(Type::FullArray(Box::new(self.ty(items, &format!("{pointer}/items"), name)?))),
                 };
             }
             _ => {}
@@ -310,9 +320,9 @@ impl Reader {
         Some(Record { name, fields, properties })
     }
 
-    fn unknown(&mut self, found: &str, pointer: &str, name: &str) {
+    pub(super) fn unknown(&mut self, found: &str, pointer: &str, name: &str) {
         let (rule, fix) = match found {
-            "int" => ("MC201", "long, which later values fit as well"),
+            "int" => ("MC201", "long, which later values fit as well; or \"bson.type\": \"int32\" beside it"),
             "float" => ("MC201", "double, which later values fit as well"),
             "enum" => ("MC213", "string, with moorline.allowed"),
             _ => (SHAPE, "boolean, long, double, string, bytes, record, map, array, or one of the logical types"),
@@ -374,6 +384,8 @@ fn any_of(ty: Type) -> Type {
     match ty {
         Type::String => Type::Any,
         Type::Array(items) => Type::Array(Box::new(any_of(*items))),
+        Type::FullArray(items) => Type::FullArray(Box::new(any_of(*items))),
+        Type::Entries { name, values } => Type::Entries { name, values: Box::new(any_of(*values)) },
         Type::Map(values) => Type::Map(Box::new(any_of(*values))),
         other => other,
     }

@@ -5,11 +5,15 @@
 
 use serde_json::{Map, Value as Json, json};
 
+use crate::contract::flat::Column;
 use crate::contract::model::{Field, KeyKind, Type};
 use crate::contract::names;
 
 /// Name of the record of a key that is a document.
 pub(crate) const ID_RECORD: &str = "Id";
+
+/// Property of a record `{key, value}` that is an entry of a dictionary.
+pub(crate) const ENTRIES: &str = "bson.entries";
 
 /// Which properties of a person's are kept.
 pub(crate) type Keep = fn(&str) -> bool;
@@ -19,19 +23,35 @@ pub(crate) fn fields(fields: &[Field], keep: Keep) -> Vec<Json> {
     fields.iter().map(|each| field(each, keep)).collect()
 }
 
+/// A column of the output: a field, or one that stands deeper in the document.
+pub(crate) fn column(column: &Column, keep: Keep) -> Json {
+    if column.above.is_empty() {
+        return field(column.field, keep);
+    }
+    let mut out = nullable_field(&column.name, ty(&column.field.ty, keep));
+    append(&mut out, &column.properties(), keep);
+    rest(column.field, &mut out, keep);
+    Json::Object(out)
+}
+
 fn field(field: &Field, keep: Keep) -> Json {
     let mut out = nullable_field(&field.name, ty(&field.ty, keep));
     if field.bson_name != field.name {
         out.insert("bson.name".to_owned(), json!(field.bson_name));
     }
+    rest(field, &mut out, keep);
+    Json::Object(out)
+}
+
+/// What stands behind name and type.
+fn rest(field: &Field, out: &mut Map<String, Json>, keep: Keep) {
     if !field.accepts.is_empty() {
         out.insert("bson.type".to_owned(), json!(field.accepts.join("|")));
     }
     if field.required && keep("moorline.required") {
         out.insert("moorline.required".to_owned(), json!(true));
     }
-    append(&mut out, &field.properties, keep);
-    Json::Object(out)
+    append(out, &field.properties, keep);
 }
 
 /// A field `["null", T]` with default null.
@@ -54,6 +74,7 @@ pub(crate) fn append(out: &mut Map<String, Json>, properties: &Map<String, Json>
 pub(crate) fn ty(ty: &Type, keep: Keep) -> Json {
     match ty {
         Type::Boolean => json!("boolean"),
+        Type::Int => json!("int"),
         Type::Long => json!("long"),
         Type::Double => json!("double"),
         Type::String => json!("string"),
@@ -75,7 +96,13 @@ pub(crate) fn ty(ty: &Type, keep: Keep) -> Json {
             Json::Object(out)
         }
         Type::Map(values) => json!({"type": "map", "values": ["null", self::ty(values, keep)]}),
+        Type::Entries { name, values } => {
+            let key = json!({"name": "key", "type": "string"});
+            let value = nullable_field("value", self::ty(values, keep));
+            json!({"type": "array", "items": {"type": "record", "name": name, ENTRIES: true, "fields": [key, value]}})
+        }
         Type::Array(items) => json!({"type": "array", "items": ["null", self::ty(items, keep)]}),
+        Type::FullArray(items) => json!({"type": "array", "items": self::ty(items, keep)}),
         Type::FloatVector => json!({"type": "array", "items": "float"}),
         Type::IntVector => json!({"type": "array", "items": "int"}),
     }

@@ -15,7 +15,9 @@ pub(crate) fn leaves(fields: &[Field]) -> usize {
 pub(crate) fn leaves_of(ty: &Type) -> usize {
     match ty {
         Type::Record(record) => leaves(&record.fields),
-        Type::Map(inner) | Type::Array(inner) => leaves_of(inner),
+        Type::Map(inner) | Type::Array(inner) | Type::FullArray(inner) | Type::Entries { values: inner, .. } => {
+            leaves_of(inner)
+        }
         _ => 1,
     }
 }
@@ -79,11 +81,11 @@ fn find<'a>(fields: &'a mut [Field], above: &str, path: &str) -> Option<&'a mut 
 /// The type inside arrays and maps, and how they stand in a path.
 fn innermost(ty: &mut Type) -> (&mut Type, String) {
     match ty {
-        Type::Array(inner) => {
+        Type::Array(inner) | Type::FullArray(inner) => {
             let (ty, suffix) = innermost(inner);
             (ty, format!("[]{suffix}"))
         }
-        Type::Map(inner) => {
+        Type::Map(inner) | Type::Entries { values: inner, .. } => {
             let (ty, suffix) = innermost(inner);
             (ty, format!("{{}}{suffix}"))
         }

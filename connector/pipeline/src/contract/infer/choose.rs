@@ -8,9 +8,12 @@ use std::collections::BTreeSet;
 use serde_json::{Value as Json, json};
 
 use super::dictionary::dictionary;
+use super::form;
+use super::kind::Kind;
 use super::seen::{Seen, Shape};
 use super::verdict::{Verdict, verdict};
 use super::{Note, Options, PathReport, UNDECIDED, note};
+use crate::contract::forms::Forms;
 use crate::contract::model::{Field, Record, Type};
 use crate::contract::names::{self, Taken};
 
@@ -61,8 +64,8 @@ impl<'a> Chooser<'a> {
         self.records.take(record);
         let mut taken = Taken::default();
         taken.take("_id");
-        for name in names::METADATA.iter().chain([&names::SPILL]) {
-            taken.take(&format!("{}{name}", self.options.metadata_prefix));
+        for name in names::reserved(&self.options.metadata_prefix) {
+            taken.take(&name);
         }
         let place = Place { path: String::new(), record: record.to_owned(), level: 0, above: Vec::new() };
         self.fields(shape, &place, taken, |name| name == "_id" || excluded.iter().any(|other| other == name))
@@ -80,7 +83,7 @@ impl<'a> Chooser<'a> {
                 }
                 continue;
             }
-            let name = names::field(&key.name);
+            let name = self.options.adjustment.field(&key.name);
             let record = format!("{}_{name}", place.record);
             let at = self.report.len();
             self.say(path.clone(), UNDECIDED.to_owned(), &key.seen, shape, Vec::new());
@@ -89,23 +92,73 @@ impl<'a> Chooser<'a> {
             if let Some((ty, accepts)) = self.choose(&key.seen, &below, &mut notes) {
                 self.report[at].chosen = word(&ty);
                 let required = self.options.mark_required && key.seen.present() >= shape.documents;
-                let (name, bson_name) = (taken.give(name), key.name.clone());
-                fields.push(Field { name, bson_name, properties: properties(&ty, &key.seen), ty, accepts, required });
+                let (name, bson_name) = (self.given(name, &mut taken, place, &fields, &mut notes), key.name.clone());
+                let properties = properties(&ty, &accepts, &key.seen, &self.options.forms);
+                fields.push(Field { name, bson_name, properties, ty, accepts, required });
             }
             self.report[at].notes = notes;
         }
         fields
     }
 
+    /// A field's name that no other at its place has, and what a reviewer is to know of it.
+    fn given(
+        &self,
+        wanted: String,
+        taken: &mut Taken,
+        place: &Place,
+        before: &[Field],
+        notes: &mut Vec<Note>,
+    ) -> String {
+        let given = taken.give(wanted.clone());
+        if given != wanted {
+            let reserved = place.level == 0 && names::is_reserved(&wanted, &self.options.metadata_prefix);
+            let (rule, whose) = if reserved { ("MC106", "metadata's") } else { ("MC104", "another field's") };
+            notes.push(note(rule, format!("{wanted} is {whose}: named {given}")));
+        }
+        if let Some(other) = before.iter().find(|other| other.name.eq_ignore_ascii_case(&given)) {
+            notes.push(note("MC105", format!("{given} differs from {} by case only", other.name)));
+        }
+        given
+    }
+
     /// The type of a path; `None` while it is undecided.
     pub(crate) fn choose(&mut self, seen: &Seen, place: &Place, notes: &mut Vec<Note>) -> Option<Choice> {
+        let forms = self.options.forms;
+        let seen = &*form::counted(seen, &forms);
+        if let Some(choice) = form::integral(seen, &forms, notes) {
+            return Some(choice);
+        }
+        let mixed = seen.kinds.len() > 1 && seen.kinds.contains_key(&Kind::Array);
+        if mixed && forms.accept_scalar && seen.items.is_some() {
+            let below = Place { path: format!("{}[]", place.path), level: place.level + 1, ..place.clone() };
+            if let Some((ty, accepts)) = self.choose(&one_or_many(seen), &below, &mut Vec::new())
+                && ty != Type::Any
+            {
+                notes.push(note("MC613", "one or many: all as arrays".to_owned()));
+                return Some((self.array_of(ty, seen.items.as_deref()), accepts));
+            }
+        }
         match verdict(seen, notes) {
             Verdict::Undecided => None,
-            Verdict::Leaf(ty, accepts) => Some((ty, accepts)),
-            Verdict::Any => Some(any()),
+            Verdict::Leaf(ty, accepts) => Some(form::of(ty, accepts, seen, &forms, notes)),
+            Verdict::Any => {
+                if mixed && !matches!(verdict(&one_or_many(seen), &mut Vec::new()), Verdict::Any | Verdict::Array) {
+                    let proposal = "array.accept.scalar=true would take all as arrays";
+                    notes.push(note("MC613", proposal.to_owned()));
+                }
+                Some(any())
+            }
             Verdict::Array => self.array(seen, place, notes),
             Verdict::Object => self.object(seen, place, notes),
         }
+    }
+
+    /// The array of a type; never of nulls where that was asked for and no item was null.
+    fn array_of(&self, ty: Type, items: Option<&Seen>) -> Type {
+        // Bare `int` items are how a vector is written.
+        let full = !self.options.forms.nullable_items && items.is_none_or(|items| items.null == 0) && ty != Type::Int;
+        if full { Type::FullArray(Box::new(ty)) } else { Type::Array(Box::new(ty)) }
     }
 
     fn array(&mut self, seen: &Seen, place: &Place, notes: &mut Vec<Note>) -> Option<Choice> {
@@ -119,7 +172,7 @@ impl<'a> Chooser<'a> {
         let below = Place { path: format!("{}[]", place.path), level: place.level + 1, ..place.clone() };
         match self.choose(items, &below, notes)? {
             (Type::Any, accepts) => Some((Type::Any, accepts)),
-            (ty, accepts) => Some((Type::Array(Box::new(ty)), accepts)),
+            (ty, accepts) => Some((self.array_of(ty, Some(items)), accepts)),
         }
     }
 
@@ -172,17 +225,38 @@ impl<'a> Chooser<'a> {
     }
 }
 
-/// What a new field is tagged with: bytes that a client encrypted, also inside arrays and dictionaries.
-pub(crate) fn properties(ty: &Type, seen: &Seen) -> serde_json::Map<String, Json> {
-    let encrypted = match ty {
-        Type::Bytes => seen.encrypted > 0,
-        Type::Array(items) => return seen.items.as_deref().map(|seen| properties(items, seen)).unwrap_or_default(),
-        Type::Map(values) => {
-            return seen.shape.as_deref().map(|seen| properties(values, &seen.values())).unwrap_or_default();
+/// The items of the arrays and the values beside them as one.
+fn one_or_many(seen: &Seen) -> Seen {
+    let mut scalars = seen.clone();
+    let arrays = scalars.kinds.remove(&Kind::Array).unwrap_or_default();
+    let mut all = scalars.items.take().map(|items| *items).unwrap_or_default();
+    // What is null beside arrays is no item.
+    scalars.total -= arrays + scalars.null;
+    scalars.null = 0;
+    all.absorb(&scalars);
+    all
+}
+
+/// What a new field says beside its type, also of what is inside arrays and dictionaries: the form of its bytes, and
+/// that a client encrypted them.
+pub(crate) fn properties(ty: &Type, accepts: &[String], seen: &Seen, forms: &Forms) -> serde_json::Map<String, Json> {
+    let binary = || accepts.iter().any(|name| name == Kind::Binary.name());
+    let (form, encrypted) = match ty {
+        Type::Bytes => (None, seen.encrypted > 0),
+        Type::String if binary() => (forms.binaries.property(), seen.encrypted > 0),
+        Type::Uuid if binary() => (forms.legacy_uuids.property(), false),
+        Type::Array(items) | Type::FullArray(items) => {
+            let inner = seen.items.as_deref().map(|seen| properties(items, accepts, seen, forms));
+            return inner.unwrap_or_default();
         }
-        _ => false,
+        Type::Map(values) => {
+            let inner = seen.shape.as_deref().map(|seen| properties(values, accepts, &seen.values(), forms));
+            return inner.unwrap_or_default();
+        }
+        _ => (None, false),
     };
-    encrypted.then(|| ("moorline.tags".to_owned(), json!(["encrypted"]))).into_iter().collect()
+    let tag = encrypted.then(|| ("moorline.tags".to_owned(), json!(["encrypted"])));
+    form.into_iter().chain(tag).collect()
 }
 
 /// Anything, as Extended JSON text.
@@ -194,6 +268,7 @@ pub(crate) fn any() -> Choice {
 pub(crate) fn word(ty: &Type) -> String {
     match ty {
         Type::Boolean => "boolean".to_owned(),
+        Type::Int => "int".to_owned(),
         Type::Long => "long".to_owned(),
         Type::Double => "double".to_owned(),
         Type::String => "string".to_owned(),
@@ -204,7 +279,8 @@ pub(crate) fn word(ty: &Type) -> String {
         Type::Any => "any".to_owned(),
         Type::Record(_) => "record".to_owned(),
         Type::Map(values) => format!("map<{}>", word(values)),
-        Type::Array(items) => format!("array<{}>", word(items)),
+        Type::Entries { values, .. } => format!("entries<{}>", word(values)),
+        Type::Array(items) | Type::FullArray(items) => format!("array<{}>", word(items)),
         Type::FloatVector => "array<float>".to_owned(),
         Type::IntVector => "array<int>".to_owned(),
     }
@@ -213,7 +289,5 @@ pub(crate) fn word(ty: &Type) -> String {
 fn is_geometry(shape: &Shape) -> bool {
     let known = |name: &str| matches!(name, "type" | "coordinates" | "bbox" | "crs");
     let only = |name: &str, kind| shape.get(name).is_some_and(|seen| seen.kinds.keys().all(|k| *k == kind));
-    shape.keys().iter().all(|key| known(&key.name))
-        && only("type", super::kind::Kind::String)
-        && only("coordinates", super::kind::Kind::Array)
+    shape.keys().iter().all(|key| known(&key.name)) && only("type", Kind::String) && only("coordinates", Kind::Array)
 }

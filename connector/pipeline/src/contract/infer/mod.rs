@@ -1,7 +1,8 @@
 //! A contract from a sample of documents, and what was seen to justify it.
 //!
 //! In reading order: `kind` (what a value is), `seen` (counts by path), `verdict` (counts to a type), `dictionary`
-//! (documents that are maps), `choose` (a path's whole type), `budget` (folding what is too much), `key` (`_id`).
+//! (documents that are maps), `form` (one of several types),
+//! `choose` (a path's whole type), `budget` (folding what is too much), `key` (`_id`).
 //!
 //! Invariants: the same documents in the same order give the same contract; fields stand by first appearance; what is
 //! only null or always an empty array is not in the contract; no wire type depends on a guess that later data may
@@ -10,6 +11,7 @@
 pub(crate) mod budget;
 pub(crate) mod choose;
 mod dictionary;
+pub(crate) mod form;
 mod key;
 pub(crate) mod kind;
 pub(crate) mod seen;
@@ -23,8 +25,9 @@ pub use key::infer_key;
 use self::key::KeyTally;
 use self::kind::Kind;
 use self::seen::{Scope, Shape};
+use super::forms::Forms;
 use super::model::{Contract, KeyKind, Limits};
-use super::names;
+use super::names::{self, Adjustment};
 use crate::model::Namespace;
 
 /// A contract, and the evidence for it.
@@ -71,11 +74,20 @@ pub struct Options {
     pub mark_required: bool,
     /// Prefix of the metadata fields, whose names no field gets.
     pub metadata_prefix: String,
+    /// Which forms fields get.
+    pub forms: Forms,
+    /// How names become names in Avro.
+    pub adjustment: Adjustment,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { mark_required: false, metadata_prefix: names::METADATA_PREFIX.to_owned() }
+        Self {
+            mark_required: false,
+            metadata_prefix: names::METADATA_PREFIX.to_owned(),
+            forms: Forms::default(),
+            adjustment: Adjustment::Avro,
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::kind::Kind;
+use crate::contract::decimal::Decimal;
 use crate::contract::plan::excluded::Excluded;
 use crate::contract::plan::walk::{Elements, Value};
 
@@ -31,10 +32,16 @@ pub(crate) struct Seen {
     pub(crate) kinds: BTreeMap<Kind, u64>,
     /// Whole numbers beyond 2^53.
     pub(crate) wide: u64,
-    /// Doubles that are not whole.
+    /// Doubles that are not whole; NaN and the infinities too.
     pub(crate) fractional: u64,
+    /// Doubles beyond 2^53, all of which are whole.
+    pub(crate) large: u64,
+    /// Decimals: how many digits, between which.
+    pub(crate) decimals: Decimals,
     /// Dates outside the years 1 to 9999.
     pub(crate) far_dates: u64,
+    /// The first and the last date.
+    pub(crate) dates: Option<(i64, i64)>,
     /// Strings that are not UTF-8.
     pub(crate) broken_text: u64,
     /// UUIDs of subtype 3.
@@ -45,6 +52,44 @@ pub(crate) struct Seen {
     pub(crate) shape: Option<Box<Shape>>,
     /// Items of the arrays here, where they were looked into.
     pub(crate) items: Option<Box<Seen>>,
+}
+
+/// What the decimals at a path need.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Decimals {
+    /// Most digits before the point, whole numbers beside them counted in.
+    pub(crate) before: u32,
+    /// Most digits after the point.
+    pub(crate) after: u32,
+    /// NaN and infinities.
+    pub(crate) nonfinite: u64,
+    /// The least and the greatest, as near as a double comes.
+    pub(crate) range: Option<(f64, f64)>,
+}
+
+impl Decimals {
+    fn add(&mut self, decimal: Decimal) {
+        let Some((before, after)) = decimal.digits() else {
+            self.nonfinite += 1;
+            return;
+        };
+        let value = decimal.nearest();
+        self.absorb(Self { before, after, nonfinite: 0, range: Some((value, value)) });
+    }
+
+    fn add_whole(&mut self, magnitude: u64) {
+        self.before = self.before.max(magnitude.checked_ilog10().map_or(0, |log| log + 1));
+    }
+
+    fn absorb(&mut self, other: Self) {
+        self.before = self.before.max(other.before);
+        self.after = self.after.max(other.after);
+        self.nonfinite += other.nonfinite;
+        self.range = match (self.range, other.range) {
+            (Some(ours), Some(theirs)) => Some((ours.0.min(theirs.0), ours.1.max(theirs.1))),
+            (ours, theirs) => ours.or(theirs),
+        };
+    }
 }
 
 /// Documents at one path.
@@ -94,6 +139,20 @@ impl Seen {
         };
         *self.kinds.entry(kind).or_default() += 1;
         match kind {
+            Kind::Decimal => self.decimals.add(Decimal::from_bytes(value.array())),
+            Kind::Int32 => self.decimals.add_whole(value.four().unsigned_abs().into()),
+            Kind::Int64 => self.decimals.add_whole(value.eight().unsigned_abs()),
+            Kind::Double if value.double().fract() == 0.0 && value.double().abs() <= EXACT as f64 => {
+                self.decimals.add_whole(value.double().abs() as u64);
+            }
+            Kind::Date => {
+                let (first, last) = self.dates.unwrap_or((value.eight(), value.eight()));
+                self.dates = Some((first.min(value.eight()), last.max(value.eight())));
+            }
+            _ => {}
+        }
+        match kind {
+            Kind::Double if value.double().abs() > EXACT as f64 && value.double().is_finite() => self.large += 1,
             Kind::Int64 if value.eight().unsigned_abs() > EXACT => self.wide += 1,
             Kind::Double if value.double().fract() != 0.0 => self.fractional += 1,
             Kind::Date if !DATES.contains(&value.eight()) => self.far_dates += 1,
@@ -123,7 +182,13 @@ impl Seen {
         self.null += other.null;
         self.wide += other.wide;
         self.fractional += other.fractional;
+        self.large += other.large;
+        self.decimals.absorb(other.decimals);
         self.far_dates += other.far_dates;
+        self.dates = match (self.dates, other.dates) {
+            (Some(ours), Some(theirs)) => Some((ours.0.min(theirs.0), ours.1.max(theirs.1))),
+            (ours, theirs) => ours.or(theirs),
+        };
         self.broken_text += other.broken_text;
         self.legacy_uuids += other.legacy_uuids;
         self.encrypted += other.encrypted;

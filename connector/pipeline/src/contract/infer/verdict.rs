@@ -112,12 +112,18 @@ fn remark(seen: &Seen, kinds: &BTreeSet<Kind>, found: &Verdict, notes: &mut Vec<
         notes.push(note("MC607", format!("{} strings that are not UTF-8, will drift", seen.broken_text)));
     }
     if seen.far_dates > 0 {
-        notes.push(note("MC608", format!("{} dates outside the years 1 to 9999, will drift", seen.far_dates)));
+        let (first, last) = seen.dates.unwrap_or_default();
+        let text = format!("{} dates outside the years 1 to 9999, will drift", seen.far_dates);
+        notes.push(note("MC608", format!("{text}: {first} .. {last} ms are seen")));
+    }
+    if seen.decimals.nonfinite > 0 {
+        let shown = seen.decimals.range.map(|(least, most)| format!(" beside {least} .. {most}")).unwrap_or_default();
+        notes.push(note("MC606", format!("{} decimals are NaN or infinite{shown}", seen.decimals.nonfinite)));
     }
     if kinds.contains(&Kind::ObjectId) && kinds.iter().any(|kind| kind.is_plain_text()) {
         notes.push(note("MC609", "ObjectIds and strings, both as text".to_owned()));
     }
-    if seen.legacy_uuids > 0 {
+    if seen.legacy_uuids > 0 && kinds.contains(&Kind::Binary) {
         notes.push(note("MC610", format!("{} UUIDs of subtype 3, in an unknown order of bytes", seen.legacy_uuids)));
     }
     if *found == Verdict::Any && kinds.contains(&Kind::Array) && kinds.len() > 1 {

@@ -3,6 +3,7 @@
 use super::walk::{Malformed, Value};
 use crate::contract::extjson;
 use crate::contract::model::Misfit;
+use crate::contract::values::DateRange;
 
 /// Boxed, so that what succeeds does not carry room for what fails.
 pub(crate) type Fault = Box<Misfit>;
@@ -47,6 +48,26 @@ pub(crate) fn decimal(precision: u32, scale: u32, value: Value) -> Fault {
 /// A date beyond the years 1 to 9999.
 pub(crate) fn out_of_range(value: Value) -> Fault {
     fault("MC608", "value-out-of-range", "0001-01-01..9999-12-31", value.type_name())
+}
+
+/// A date beyond the range that was asked for.
+pub(crate) fn out_of(range: DateRange, value: Value) -> Fault {
+    fault("MC608", "value-out-of-range", range.shown(), value.type_name())
+}
+
+/// A value that the policy of its field does not allow.
+pub(crate) fn not_allowed(expected: &str, value: Value) -> Fault {
+    fault("MC618", "value-not-allowed", expected, value.type_name())
+}
+
+/// Null where the contract promises items that are not.
+pub(crate) fn null_item(found: &str) -> Fault {
+    fault("MC612", "null-item", "items that are not null", found)
+}
+
+/// A name that stands twice in one document, where that is not let pass.
+pub(crate) fn duplicate_key() -> Fault {
+    fault("MC104", "duplicate-key", "each name once", "the name again")
 }
 
 /// Text that is not UTF-8.

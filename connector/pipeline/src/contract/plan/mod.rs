@@ -8,6 +8,7 @@ mod compile;
 pub(crate) mod excluded;
 pub(crate) mod misfit;
 mod record;
+mod ruled;
 mod spill;
 mod value;
 pub(crate) mod walk;
@@ -20,6 +21,7 @@ use bson::raw::RawBsonRef;
 
 use super::key;
 use super::model::{Contract, KeyKind, Misfit, Output};
+use super::values::{BadText, DuplicateKey};
 
 /// What happens to fields that the contract does not know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +72,9 @@ pub struct Plan {
     value_schema_id: u32,
     unknown: UnknownFields,
     spill: bool,
+    missing: bool,
+    refuses_duplicates: bool,
+    replaces: bool,
 }
 
 /// Memory that is reused from document to document; of one thread.
@@ -92,11 +97,14 @@ impl Plan {
         let unknown = if unknown == UnknownFields::Spill && !output.spill { UnknownFields::Report } else { unknown };
         Self {
             key: contract.key.clone(),
-            root: compile::contract(contract),
+            root: compile::contract(contract, output),
             key_schema_id,
             value_schema_id,
             unknown,
             spill: output.spill,
+            missing: output.missing,
+            refuses_duplicates: output.values.duplicate_key == DuplicateKey::Drift,
+            replaces: output.values.string_invalid == BadText::Replace,
         }
     }
 
@@ -144,15 +152,37 @@ impl Plan {
         out: &mut Vec<u8>,
     ) -> Result<Outcome, misfit::Fault> {
         slots.clear();
-        spill.clear();
+        spill.clear(self.replaces);
         wire::frame(self.value_schema_id, out);
-        let mut walk =
-            record::Walk { unknown: self.unknown, spills: self.spill, key: &self.key, slots, spill, duplicates: 0 };
+        // Empty arrays are spilled where unknown fields are reported, too, and need their path as much.
+        let spills = match self.unknown {
+            UnknownFields::Spill => true,
+            UnknownFields::Report => self.spill,
+            UnknownFields::Ignore => false,
+        };
+        let mut walk = record::Walk {
+            unknown: self.unknown,
+            spills: self.spill,
+            key: &self.key,
+            slots,
+            spill,
+            duplicates: 0,
+            refuses_duplicates: self.refuses_duplicates,
+            lists_missing: self.missing,
+            tracks: spills || self.missing,
+        };
         walk.record(&self.root, document, out)?;
         let mut duplicates = walk.duplicates;
         meta.write(out);
+        if self.missing {
+            spill.write_missing(out);
+        }
         if self.spill {
-            duplicates += spill.write(out);
+            let twice = spill.write(out);
+            if twice > 0 && self.refuses_duplicates {
+                return Err(misfit::duplicate_key());
+            }
+            duplicates += twice;
         }
         Ok(Outcome { spilled: !spill.is_empty(), duplicates })
     }

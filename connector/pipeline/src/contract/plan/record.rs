@@ -6,7 +6,7 @@
 //! looked at only after the whole document was walked, so malformed bytes are found before anything is believed.
 
 use super::UnknownFields;
-use super::compile::{Member, Record};
+use super::compile::Record;
 use super::excluded::Excluded;
 use super::misfit::{self, Fault};
 use super::spill::Spill;
@@ -42,6 +42,12 @@ pub(super) struct Walk<'w> {
     pub(super) slots: &'w mut Vec<Slot>,
     pub(super) spill: &'w mut Spill,
     pub(super) duplicates: u32,
+    /// Whether a name that comes twice makes the document drift.
+    pub(super) refuses_duplicates: bool,
+    /// Whether the fields that a document lacks are listed.
+    pub(super) lists_missing: bool,
+    /// Whether the path is kept on the way down: for what is spilled, and for what is missing.
+    pub(super) tracks: bool,
 }
 
 impl Walk<'_> {
@@ -61,7 +67,7 @@ impl Walk<'_> {
                     self.value(&member.typed, value, member_step(record, place), out)
                         .map_err(|fault| misfit::under(fault, &member.name))?;
                 }
-                nothing => absent(member, nothing, out)?,
+                nothing => self.absent(record, place, nothing, out)?,
             }
         }
         self.slots.truncate(base);
@@ -94,8 +100,32 @@ impl Walk<'_> {
             let slot = &mut self.slots[base + place];
             if slot.tag != 0 {
                 self.duplicates += 1;
+                if self.refuses_duplicates {
+                    return Err(misfit::under(misfit::duplicate_key(), &String::from_utf8_lossy(name)));
+                }
             }
             *slot = Slot { tag: *tag, start: start as u32, len: len as u32 };
+        }
+        Ok(())
+    }
+
+    fn absent(&mut self, record: &Record, place: usize, value: Option<Value>, out: &mut Vec<u8>) -> Result<(), Fault> {
+        let member = &record.fields[place];
+        if member.undefined
+            && let Some(undefined) = value.filter(|value| value.tag == tag::UNDEFINED)
+        {
+            wire::some(out);
+            return self.value(&member.typed, undefined, member_step(record, place), out);
+        }
+        if member.required {
+            let found = value.map_or("missing", Value::type_name);
+            return Err(misfit::under(misfit::missing_required(member.typed.expected(), found), &member.name));
+        }
+        if self.lists_missing && value.is_none() && !member.hidden {
+            self.spill.miss(member_step(record, place)).map_err(|fault| misfit::under(fault, &member.name))?;
+        }
+        for _ in 0..member.nulls {
+            wire::null(out);
         }
         Ok(())
     }
@@ -133,15 +163,6 @@ impl Walk<'_> {
 fn member_step(record: &Record, place: usize) -> &[u8] {
     let name = &record.names[record.keyed + place];
     &name[..name.len() - 1]
-}
-
-fn absent(member: &Member, value: Option<Value>, out: &mut Vec<u8>) -> Result<(), Fault> {
-    if member.required {
-        let found = value.map_or("missing", Value::type_name);
-        return Err(misfit::under(misfit::missing_required(member.typed.expected(), found), &member.name));
-    }
-    wire::null(out);
-    Ok(())
 }
 
 impl Record {

@@ -1,4 +1,5 @@
-//! The map `__spill`: what the contract does not know, path to relaxed Extended JSON text.
+//! The map `__spill`: what the contract does not know, path to relaxed Extended JSON text; and the list `__missing`: what
+//! the contract knows and the document does not have.
 //!
 //! A path is the names in the document joined by dots, with the places of array items, as the server writes paths.
 //! Invariants: entries are written in the order of their paths' bytes; of two with one path the last is written.
@@ -16,16 +17,21 @@ use crate::contract::extjson::{self, Style};
 pub(super) struct Spill {
     bytes: Vec<u8>,
     entries: Vec<(Range<usize>, Range<usize>)>,
+    missing: Vec<Range<usize>>,
+    /// Whether text that is not UTF-8 is replaced.
+    replaces: bool,
     path: Vec<u8>,
     /// Steps of the path: a step may be an empty name.
     depth: usize,
 }
 
 impl Spill {
-    /// Forgets all but the allocations.
-    pub(super) fn clear(&mut self) {
+    /// Forgets all but the allocations; what comes next replaces text that is not UTF-8, or refuses it.
+    pub(super) fn clear(&mut self, replaces: bool) {
+        self.replaces = replaces;
         self.bytes.clear();
         self.entries.clear();
+        self.missing.clear();
         self.path.clear();
         self.depth = 0;
     }
@@ -55,9 +61,33 @@ impl Spill {
         self.bytes.extend_from_slice(&self.path);
         self.leave(before);
         let middle = self.bytes.len();
-        extjson::value(Style::Relaxed, value, excluded, &mut self.bytes)?;
+        extjson::value(Style::Relaxed, value, excluded, self.replaces, &mut self.bytes)?;
         self.entries.push((start..middle, middle..self.bytes.len()));
         Ok(())
+    }
+
+    /// Notes that the present record lacks a field.
+    pub(super) fn miss(&mut self, name: &[u8]) -> Result<(), Fault> {
+        let before = self.enter(name);
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(&self.path);
+        self.missing.push(start..self.bytes.len());
+        self.leave(before);
+        // The steps of dictionaries come from the document, which may hold any bytes.
+        std::str::from_utf8(&self.bytes[start..]).map_err(|_| misfit::invalid_utf8("string"))?;
+        Ok(())
+    }
+
+    /// Writes the union's branch and the list of what is missing, empty where nothing is.
+    pub(super) fn write_missing(&self, out: &mut Vec<u8>) {
+        wire::some(out);
+        if !self.missing.is_empty() {
+            wire::long(self.missing.len() as i64, out);
+            for path in &self.missing {
+                wire::bytes(&self.bytes[path.clone()], out);
+            }
+        }
+        wire::long(0, out);
     }
 
     /// Writes the union's branch and the map; returns how many entries there were in excess of paths.

@@ -5,8 +5,7 @@
 
 use std::collections::HashSet;
 
-use super::UnknownFields;
-use super::compile::{Node, Typed};
+use super::compile::{Node, Part, Typed};
 use super::excluded::Excluded;
 use super::misfit::{self, Fault};
 use super::record::Walk;
@@ -26,9 +25,9 @@ impl Walk<'_> {
     /// Appends a value that is not null; `step` is its name in the document.
     pub(super) fn value(&mut self, typed: &Typed, value: Value, step: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
         match &typed.node {
-            Node::Any(excluded) => {
+            Node::Any { excluded, replaces } => {
                 let excluded = excluded.as_deref();
-                wire::text(out, |out| extjson::value(Style::Relaxed, value, excluded, out))?;
+                wire::text(out, |out| extjson::value(Style::Relaxed, value, excluded, *replaces, out))?;
                 Ok(())
             }
             Node::Record(record) if value.tag == tag::DOCUMENT => {
@@ -38,18 +37,22 @@ impl Walk<'_> {
             Node::Map { values, excluded } if value.tag == tag::DOCUMENT => {
                 self.within(step, |walk| walk.map(values, excluded.as_deref(), value, out))
             }
+            Node::Ruled(ruled) => ruled.write(value, out),
+            Node::List { items, nullable, accepts_scalar } if value.tag == tag::ARRAY || *accepts_scalar => {
+                self.within(step, |walk| walk.list(items, *nullable, value, out))
+            }
+            // The branch before it is that of a record, which a flattened one is not.
+            Node::Flat(record) if value.tag == tag::DOCUMENT => {
+                out.pop();
+                self.within(step, |walk| walk.record(record, value.bytes, out))
+            }
+            Node::Parts(parts) if typed.accepts.has(value.tag) => write_parts(parts, value, out),
             _ => scalar(typed, value, out),
         }
     }
 
     fn within<T>(&mut self, step: &[u8], walk: impl FnOnce(&mut Self) -> T) -> T {
-        // Empty arrays are spilled where unknown fields are reported, too, and need their path as much.
-        let spills = match self.unknown {
-            UnknownFields::Spill => true,
-            UnknownFields::Report => self.spills,
-            UnknownFields::Ignore => false,
-        };
-        if !spills {
+        if !self.tracks {
             return walk(self);
         }
         let before = self.spill.enter(step);
@@ -80,6 +83,35 @@ impl Walk<'_> {
         Ok(())
     }
 
+    /// An array whose items have no branch, or a value that stands for an array of one.
+    fn list(&mut self, items: &Typed, nullable: bool, value: Value, out: &mut Vec<u8>) -> Result<(), Fault> {
+        let at = out.len();
+        if value.tag != tag::ARRAY {
+            if nullable {
+                self.item(items, value, b"0", out)?;
+            } else {
+                self.value(items, value, b"0", out).map_err(misfit::in_item)?;
+            }
+            close_block(at, 1, out);
+            return Ok(());
+        }
+        if nullable {
+            return self.array(items, value, out);
+        }
+        let mut elements = Elements::of(value.bytes)?;
+        let mut count = 0;
+        while let Some((_, item)) = elements.next()? {
+            if matches!(item.tag, tag::NULL | tag::UNDEFINED) {
+                return Err(misfit::in_item(misfit::null_item(item.type_name())));
+            }
+            let mut step = [0_u8; 20];
+            self.value(items, item, decimal_digits(count, &mut step), out).map_err(misfit::in_item)?;
+            count += 1;
+        }
+        close_block(at, count, out);
+        Ok(())
+    }
+
     fn map(
         &mut self,
         values: &Typed,
@@ -96,7 +128,12 @@ impl Walk<'_> {
         }
         let all = entries.len();
         keep_last(&mut entries);
-        self.duplicates += (all - entries.len()) as u32;
+        if all > entries.len() {
+            self.duplicates += (all - entries.len()) as u32;
+            if self.refuses_duplicates {
+                return Err(misfit::duplicate_key());
+            }
+        }
         let at = out.len();
         for (name, value) in &entries {
             std::str::from_utf8(name).map_err(|_| misfit::in_item(misfit::invalid_utf8("string")))?;
@@ -140,14 +177,43 @@ fn decimal_digits(mut n: u64, digits: &mut [u8; 20]) -> &[u8] {
     }
 }
 
-fn scalar(typed: &Typed, value: Value, out: &mut Vec<u8>) -> Result<(), Fault> {
+/// Appends the record of a value's parts.
+fn write_parts(parts: &[Part], value: Value, out: &mut Vec<u8>) -> Result<(), Fault> {
+    let (pattern, options) = if value.tag == tag::REGEX { value.regex()? } else { Default::default() };
+    let (time, increment) = if value.tag == tag::TIMESTAMP {
+        let both = value.eight() as u64;
+        (i64::from((both >> 32) as u32), i64::from(both as u32))
+    } else {
+        Default::default()
+    };
+    for part in parts {
+        wire::some(out);
+        match part {
+            Part::Pattern | Part::Options => {
+                let text = if matches!(part, Part::Pattern) { pattern } else { options };
+                std::str::from_utf8(text).map_err(|_| misfit::invalid_utf8("regex"))?;
+                wire::bytes(text, out);
+            }
+            Part::Time => wire::long(time, out),
+            Part::Increment => wire::long(increment, out),
+            Part::Nothing => {
+                out.pop();
+                wire::null(out);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Appends a value of a type without inner types, by its type alone.
+pub(super) fn scalar(typed: &Typed, value: Value, out: &mut Vec<u8>) -> Result<(), Fault> {
     let refused = || Err(misfit::type_drift(typed.expected(), value));
     if value.tag != tag::BINARY && !typed.accepts.has(value.tag) {
         return refused();
     }
     match (&typed.node, value.tag) {
         (Node::String, _) => return string(typed, value, out),
-        (Node::Long, tag::INT32) => wire::long(value.four().into(), out),
+        (Node::Int | Node::Long, tag::INT32) => wire::long(value.four().into(), out),
         (Node::Long, tag::INT64 | tag::TIMESTAMP) => wire::long(value.eight(), out),
         (Node::Long, tag::DOUBLE) => match whole_number(value.double()) {
             Some(n) => wire::long(n, out),
@@ -164,9 +230,9 @@ fn scalar(typed: &Typed, value: Value, out: &mut Vec<u8>) -> Result<(), Fault> {
         }
         // Named in the contract, so rounding was asked for.
         (Node::Double, tag::DECIMAL) => {
-            let double: f64 = Decimal::from_bytes(value.array()).plain().parse().unwrap_or(f64::NAN);
-            out.extend_from_slice(&double.to_le_bytes());
+            out.extend_from_slice(&Decimal::from_bytes(value.array()).nearest().to_le_bytes());
         }
+        (Node::Bytes, tag::OBJECT_ID) => wire::bytes(value.bytes, out),
         (Node::Boolean, tag::BOOLEAN) => out.push(u8::from(value.bytes[0] != 0)),
         (Node::Timestamp, tag::DATE) => {
             if !(EARLIEST..=LATEST).contains(&value.eight()) {
@@ -228,6 +294,11 @@ fn string(typed: &Typed, value: Value, out: &mut Vec<u8>) -> Result<(), Fault> {
     }
 }
 
+/// Whether a subtype is bytes to everyone: no UUID, no column of a time series, none that no specification has.
+pub(super) fn is_plain_binary(subtype: u8) -> bool {
+    matches!(subtype, 0..=3 | 5 | 6 | 8 | 9 | 128..)
+}
+
 fn binary(typed: &Typed, value: Value, out: &mut Vec<u8>) -> Result<(), Fault> {
     let refused = || Err(misfit::type_drift(typed.expected(), value));
     let (subtype, payload) = value.binary()?;
@@ -241,8 +312,10 @@ fn binary(typed: &Typed, value: Value, out: &mut Vec<u8>) -> Result<(), Fault> {
         },
         (Node::Bytes, 4) if typed.accepts.has_uuid() => wire::bytes(payload, out),
         // Vectors keep their two bytes of head: without type and padding count nobody could read them.
-        (Node::Bytes, 0..=3 | 5 | 6 | 8 | 9 | 128..) => wire::bytes(payload, out),
-        (Node::String, 0..=3 | 5 | 6 | 8 | 9 | 128..) if typed.accepts.has(tag::BINARY) => {
+        (Node::Bytes, subtype) if is_plain_binary(subtype) && typed.accepts.has(tag::BINARY) => {
+            wire::bytes(payload, out);
+        }
+        (Node::String, subtype) if is_plain_binary(subtype) && typed.accepts.has(tag::BINARY) => {
             wire::text(out, |out| {
                 extjson::base64(payload, out);
                 Ok::<(), Fault>(())

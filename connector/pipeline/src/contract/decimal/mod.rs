@@ -1,7 +1,11 @@
 //! Decimal128 by our own decoding of BID (binary integer decimal), the form that MongoDB stores.
 //!
 //! Invariants: every one of the 2^128 bit patterns has a value, as IEEE 754 asks; a coefficient over 34 digits is zero;
-//! nothing here rounds: a number that another type cannot hold exactly is not converted to it.
+//! nothing here rounds, [`rounding`] does: a number that another type cannot hold exactly is not converted to it.
+
+mod rounding;
+
+pub use rounding::rounded_double;
 
 /// Exponents are stored from zero up; this is what stands for exponent 0.
 const BIAS: i32 = 6176;
