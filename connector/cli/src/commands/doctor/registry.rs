@@ -10,6 +10,7 @@ use super::facts::{DataTopic, Registered};
 use super::finding::{Area, Finding, some_of};
 use super::kafka::copy;
 use crate::commands::catalogue::Entry;
+use crate::types;
 
 /// All verdicts on the registry. `entries` are the contract files.
 pub(super) fn verdicts(config: &Config, facts: &Registered, data: &[DataTopic], entries: &[Entry]) -> Vec<Finding> {
@@ -128,11 +129,7 @@ fn foreign(config: &Config, facts: &Registered, topic: &DataTopic, entry: Option
     let why = match latest(facts, &format!("{}-key", topic.topic)) {
         None => "the value's subject is there, and the key's is not".to_owned(),
         Some(key) => {
-            let output = Output {
-                topic: topic.topic.clone(),
-                metadata_prefix: config.field_metadata_prefix.clone(),
-                spill: true,
-            };
+            let output = Output { topic: topic.topic.clone(), spill: true, ..types::output(config) };
             merge::from_registered(&value.schema, &key.schema, &topic.namespace, &output).err()?.to_string()
         }
     };
