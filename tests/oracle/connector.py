@@ -38,13 +38,18 @@ def wait_for(what: str, condition: Callable[[], object], limit: float = 60.0, pa
 class Run:
     """One process of `moorline run` (or another verb)."""
 
-    def __init__(self, arguments: list[str], folder: Path, number: int):
+    def __init__(self, arguments: list[str], folder: Path, number: int, variables: dict[str, str] | None = None):
         self.arguments = arguments
         self.stdout_path = folder / f"run{number}.out"
         self.stderr_path = folder / f"run{number}.err"
         with self.stdout_path.open("wb") as out, self.stderr_path.open("wb") as err:
             self.process = subprocess.Popen(
-                arguments, stdout=out, stderr=err, stdin=subprocess.DEVNULL, cwd=folder, env=environment()
+                arguments,
+                stdout=out,
+                stderr=err,
+                stdin=subprocess.DEVNULL,
+                cwd=folder,
+                env={**environment(), **(variables or {})},
             )
 
     @property
@@ -135,12 +140,12 @@ class Connector:
         lines = [f"{key}={value.replace(chr(92), chr(92) * 2)}" for key, value in self.settings.items()]
         self.file.write_text("\n".join(lines) + "\n")
 
-    def start(self, *arguments: str) -> Run:
-        """Starts `moorline run -c FILE` with further arguments."""
-        return self.command("run", "-c", str(self.file), *arguments)
+    def start(self, *arguments: str, **variables: str) -> Run:
+        """Starts `moorline run -c FILE` with further arguments, and with variables of its own."""
+        return self.command("run", "-c", str(self.file), *arguments, **variables)
 
-    def command(self, *arguments: str) -> Run:
-        run = Run([variable("MOORLINE_BIN"), *arguments], self.folder, len(self.runs))
+    def command(self, *arguments: str, **variables: str) -> Run:
+        run = Run([variable("MOORLINE_BIN"), *arguments], self.folder, len(self.runs), variables)
         self.runs.append(run)
         return run
 

@@ -14,6 +14,7 @@ mod commands;
 mod configuration;
 mod failure;
 mod logs;
+mod memory;
 mod messages;
 mod progress;
 mod selection;

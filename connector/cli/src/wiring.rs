@@ -90,7 +90,7 @@ fn source_settings(config: &Config) -> SourceSettings {
     if !config.mongodb_socket_timeout_ms.is_zero() {
         settings.command_timeout = config.mongodb_socket_timeout_ms;
     }
-    settings.read_ahead_bytes = config.max_queue_size_in_bytes;
+    settings.read_ahead_bytes = config.max_queue_size_in_bytes / 4;
     settings.app_name = format!("moorline-{}", config.name);
     settings
 }
@@ -110,10 +110,7 @@ pub(crate) fn kafka(config: &Config) -> Result<KafkaSettings, Failed> {
     config.kafka_compression_type.name().clone_into(&mut settings.compression);
     settings.transaction_timeout = config.kafka_transaction_timeout_ms;
     settings.queue_bytes = config.max_queue_size_in_bytes;
-    // The limit is needed on our side too, so it is taken from the key that librdkafka is given.
-    if let Some(bytes) = config.kafka.get("message.max.bytes").and_then(|text| text.parse().ok()) {
-        settings.message_max_bytes = bytes;
-    }
+    settings.message_max_bytes = message_max_bytes(config);
     let rule = |rule: &moorline_config::TopicRule| TopicRule {
         replication: rule.replication_factor,
         partitions: rule.partitions,
@@ -208,8 +205,12 @@ pub(crate) fn settings(checked: &Checked) -> Settings {
 }
 
 fn record_limit(config: &Config) -> usize {
-    let given = config.kafka.get("message.max.bytes").and_then(|text| text.parse::<usize>().ok());
-    given.unwrap_or(1 << 20).saturating_sub(RECORD_FRAME).max(1)
+    message_max_bytes(config).saturating_sub(RECORD_FRAME).max(1)
+}
+
+/// The largest message. The limit is needed on our side too, so it is taken from the key that librdkafka is given.
+pub(crate) fn message_max_bytes(config: &Config) -> usize {
+    config.kafka.get("message.max.bytes").and_then(|text| text.parse().ok()).unwrap_or(1 << 20)
 }
 
 fn worker() -> String {

@@ -130,6 +130,8 @@ pub struct LookUp {
     pub same_epoch: bool,
     /// See [`Chunk::unsettled_until`]; a document that is missing proves nothing then.
     pub unsettled_until: Option<ClusterTime>,
+    /// False where reading ended at the limit of bytes: a document that is missing proves nothing then either.
+    pub whole: bool,
 }
 
 /// A chunk to be read: `[lo, hi)` of `_id` in index order, at most `limit` rows, at `at`.
@@ -200,14 +202,15 @@ pub trait Source: Send + Sync + 'static {
     fn probe(&self, pipeline: &str, witness: &Token) -> impl Future<Output = Result<Probe>> + Send;
     /// The log's window; `None` where it may not be read.
     fn log_window(&self) -> impl Future<Output = Result<Option<LogWindow>>> + Send;
-    /// Documents by `_id` at a cluster time, or (`at: None`) at the newest time the server chooses and names.
-    /// Outside the history window: `NewTime`.
+    /// Documents by `_id` at a cluster time, or (`at: None`) at the newest time the server chooses and names. Ends after
+    /// the reply with which `max_bytes` are passed, and says so. Outside the history window: `NewTime`.
     fn look_up(
         &self,
         namespace: &Namespace,
         uuid: &Uuid,
         ids: &[Id],
         at: Option<ClusterTime>,
+        max_bytes: usize,
     ) -> impl Future<Output = Result<LookUp>> + Send;
     /// Up to `ranges - 1` sampled `_id`s, sorted and distinct by the server: bounds that cut the id space.
     fn split(&self, namespace: &Namespace, ranges: u32) -> impl Future<Output = Result<Vec<Id>>> + Send;

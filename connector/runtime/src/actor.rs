@@ -9,7 +9,7 @@
 //! Invariants: everything before X has been handed on before a row at pred(X) is; what was handed on is in order; a
 //! stop hands on what is whole and no more.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -23,6 +23,7 @@ use moorline_pipeline::task::snapshot::Snapshot;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::budget::{Budget, Held};
 use crate::clock::now_ms;
 use crate::gate::may_close;
 use crate::report::Report;
@@ -48,6 +49,8 @@ pub(crate) struct Goal {
 
 /// The actor's state; see the module's docs.
 pub(crate) struct Actor<S: Source> {
+    /// The lane's number.
+    pub(crate) lane: u32,
     pub(crate) source: Arc<S>,
     pub(crate) stream: S::Stream,
     pub(crate) settings: Arc<Settings>,
@@ -55,6 +58,14 @@ pub(crate) struct Actor<S: Source> {
     pub(crate) frontier: Frontier,
     pub(crate) ticks: TickClock,
     pub(crate) overtaken: Overtaken,
+    /// The bytes between source and commit.
+    pub(crate) budget: Budget,
+    /// Events of a batch, where the images of a larger one were too many bytes.
+    pub(crate) shorter: Option<usize>,
+    /// Bytes that a chunk takes: those of the last one and some more.
+    pub(crate) chunk_bytes: usize,
+    /// Bytes of a row, by what is known: so a chunk asks for no more rows than it may hold bytes.
+    pub(crate) row_bytes: HashMap<Namespace, usize>,
     pub(crate) snapshot: Snapshot,
     pub(crate) snapshotting: Arc<HashSet<Namespace>>,
     /// When `snapshot.delay.ms` has passed.
@@ -105,7 +116,7 @@ impl<S: Source> Actor<S> {
                 return Ok(Ended::Stopped);
             }
             self.overtaken.pass(self.frontier.x());
-            if let Some(cut) = cut::next(&self.frontier, &self.ticks, self.settings.batch) {
+            if let Some(cut) = cut::next(&self.frontier, &self.ticks, self.batch_budget()) {
                 self.batch(cut).await?;
                 continue;
             }
@@ -114,19 +125,21 @@ impl<S: Source> Actor<S> {
                 self.close(x, None).await?;
                 continue;
             }
-            if self.snapshot.has_ready()
+            let wants_rows = self.snapshot.has_ready()
                 && Instant::now() >= self.snapshot_from
                 && self.caught_up(x)
-                && may_close(x, now_ms(), self.history_window, self.inexact_until)
-            {
-                self.gate(x).await?;
+                && may_close(x, now_ms(), self.history_window, self.inexact_until);
+            if wants_rows && let Some(room) = self.budget.try_hold(self.chunk_bytes) {
+                self.gate(x, room).await?;
                 continue;
             }
-            let stop = self.stop.clone();
+            let (stop, budget) = (self.stop.clone(), self.budget.clone());
             tokio::select! {
                 biased;
                 event = self.events.recv() => self.event(event)?,
                 () = stop.cancelled() => {}
+                // The commits lag behind: rows wait, and the stream goes first.
+                () = budget.room(self.chunk_bytes), if wants_rows => {}
                 reply = self.stream.next() => self.reply(reply?)?,
             }
         }
@@ -227,6 +240,18 @@ impl<S: Source> Actor<S> {
             snapshot_done: self.snapshot.is_done(),
         };
         self.hand(Job::Close(close)).await
+    }
+
+    /// Waits for room between source and commit; failures of the stages are still heard.
+    pub(crate) async fn hold(&mut self, bytes: usize) -> Result<Held> {
+        let budget = self.budget.clone();
+        loop {
+            tokio::select! {
+                biased;
+                event = self.events.recv() => self.event(event)?,
+                held = budget.hold(bytes) => return Ok(held),
+            }
+        }
     }
 
     /// Hands a job on; while the stages are busy, failures are still heard.

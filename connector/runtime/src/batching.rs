@@ -1,7 +1,8 @@
 //! One batch of an actor: events taken at a cut, their images looked up, and what befalls their collections.
 //!
 //! Invariants: every image is that of the cut, or later and then said (`inexact_until`); a missing image is never taken
-//! for a delete (I-IMG-2); a look-up in a collection that was dropped or renamed meanwhile proves nothing.
+//! for a delete (I-IMG-2); a look-up in a collection that was dropped or renamed meanwhile proves nothing; images of
+//! more than one group of events stay within their budget of bytes.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -10,74 +11,113 @@ use bytes::Bytes;
 use moorline_pipeline::anchor::Inexact;
 use moorline_pipeline::error::{Failure, Next, Problem, Result};
 use moorline_pipeline::model::{ClusterTime, Id, Namespace, Op, canonical};
-use moorline_pipeline::source::{Images, Source};
-use moorline_pipeline::task::cut::Cut;
+use moorline_pipeline::source::{Images as Mode, Source};
+use moorline_pipeline::task::cut::{Budget, Cut};
 use moorline_pipeline::task::frontier::Sequenced;
 use moorline_pipeline::task::images;
 use tracing::{debug, info, warn};
 
 use crate::actor::Actor;
+use crate::budget::OVERHEAD;
 use crate::reading::unsettled;
 use crate::work::{EventBatch, Image, Job};
 
+/// What the look-ups of a batch have brought. Nothing of it counts before the batch is known to be handed on: where it is
+/// too much, the batch is cut anew.
+#[derive(Default)]
+struct Images {
+    found: HashMap<images::Key, Image>,
+    inexact: BTreeMap<Namespace, Vec<Inexact>>,
+    bytes: usize,
+    /// Keys that were read later than the cut, and when.
+    overtaken: Vec<(images::Key, ClusterTime)>,
+}
+
 impl<S: Source> Actor<S> {
-    /// Takes the events of a cut, looks their images up and hands them on with the position after them.
+    /// What the next batch may hold: less where the images of the last one were too much.
+    pub(crate) fn batch_budget(&self) -> Budget {
+        let Budget { events, bytes } = self.settings.batch;
+        Budget { events: self.shorter.map_or(events, |shorter| shorter.min(events)), bytes }
+    }
+
+    /// Takes the events of a cut, looks their images up and hands them on with the position after them. Where the images
+    /// are too many bytes nothing is handed on, and the next cut is shorter.
     pub(crate) async fn batch(&mut self, cut: Cut) -> Result<()> {
-        if let Some(ticks) = &cut.ticks {
-            self.ticks.close(ticks);
-        }
         if cut.count > 0 {
             let events = self.frontier.take(cut.count);
-            let look_up = self.settings.images == Images::Boundary;
-            let plan = images::plan(&events, &self.overtaken, look_up);
-            let mut inexact = self.lifecycle(&events);
-            let mut images = HashMap::new();
+            let plan = images::plan(&events, &self.overtaken, self.settings.images == Mode::Boundary);
+            let epochs = (!plan.look_ups.is_empty()).then(|| self.epochs.clone());
+            let mut images = Images { inexact: self.lifecycle(&events), ..Images::default() };
+            // A group of one time is never split, whatever its images take.
+            let one_group = events[0].change.time == events[events.len() - 1].change.time;
+            let limit = if one_group { usize::MAX } else { self.settings.image_bytes() };
             for (namespace, ids) in &plan.look_ups {
-                let wanted = self.look_up(namespace, ids, cut.at, &mut images, &mut inexact);
-                wanted.await?;
+                if !self.look_up(namespace, ids, cut.at, limit, &mut images).await? {
+                    debug!(events = events.len(), images = images.bytes, "a shorter batch, for the size of its images");
+                    self.shorter = Some((events.len() / 2).max(1));
+                    self.epochs = epochs.unwrap_or_default();
+                    self.frontier.give_back(events);
+                    return Ok(());
+                }
+            }
+            self.shorter =
+                self.shorter.map(|shorter| shorter * 2).filter(|events| *events < self.settings.batch.events);
+            for (key, at) in std::mem::take(&mut images.overtaken) {
+                if self.inexact_until.is_none_or(|until| until < at) {
+                    info!(collection = %key.0, until = %at, "catching up from before the history window: images are later than their cut");
+                    self.inexact_until = Some(at);
+                }
+                self.overtaken.insert(key, at);
             }
             let last = &events[events.len() - 1].change;
             self.last = Some((last.token(), last.time));
             self.witness = Some(last.token());
             let snapshotting = Arc::clone(&self.snapshotting);
-            let batch = EventBatch { events, treatments: plan.treatments, images, snapshotting, inexact };
+            let bytes = events.iter().map(|event| event.change.len() + OVERHEAD).sum::<usize>() + images.bytes;
+            let held = self.hold(bytes).await?;
+            let Images { found: images, inexact, .. } = images;
+            let batch = EventBatch { events, treatments: plan.treatments, images, snapshotting, inexact, held };
             self.hand(Job::Events(batch)).await?;
+        }
+        if let Some(ticks) = &cut.ticks {
+            self.ticks.close(ticks);
         }
         self.close(cut.at, cut.ticks).await
     }
 
-    /// The images of updated documents at the cut; where it has left the history window, at a later time.
+    /// The images of updated documents at the cut; where it has left the history window, at a later time. `false` where
+    /// they would be more bytes than the limit.
     async fn look_up(
         &mut self,
         namespace: &Namespace,
         ids: &[Id],
         at: ClusterTime,
-        images: &mut HashMap<images::Key, Image>,
-        inexact: &mut BTreeMap<Namespace, Vec<Inexact>>,
-    ) -> Result<()> {
-        let Some(uuid) = self.epochs.get(namespace).copied() else { return Ok(()) };
+        limit: usize,
+        images: &mut Images,
+    ) -> Result<bool> {
+        let Some(uuid) = self.epochs.get(namespace).copied() else { return Ok(true) };
         let boundary = at.pred();
-        let found = match self.source.look_up(namespace, &uuid, ids, Some(boundary)).await {
+        let room = limit - images.bytes.min(limit);
+        let found = match self.source.look_up(namespace, &uuid, ids, Some(boundary), room).await {
             Err(failure) if failure.next == Next::NewTime => {
-                let found = self.source.look_up(namespace, &uuid, ids, None).await?;
-                if self.inexact_until.is_none_or(|until| until < found.at) {
-                    info!(collection = %namespace, until = %found.at, "catching up from before the history window: images are later than their cut");
-                    self.inexact_until = Some(found.at);
-                }
-                found
+                self.source.look_up(namespace, &uuid, ids, None, room).await?
             }
             other => other?,
         };
+        images.bytes += found.documents.iter().map(Bytes::len).sum::<usize>();
+        if !found.whole {
+            return Ok(false);
+        }
         let late = found.at > boundary;
         if !found.same_epoch {
             warn!(collection = %namespace, keys = ids.len(), "a drop or rename hides the images of updated documents");
             let mut reason = Inexact::of("image-missing", namespace);
             reason.keys = Some(ids.len() as i64);
-            inexact.entry(namespace.clone()).or_default().push(reason);
-            return Ok(());
+            images.inexact.entry(namespace.clone()).or_default().push(reason);
+            return Ok(true);
         }
         if let Some(until) = found.unsettled_until {
-            inexact.entry(namespace.clone()).or_default().push(unsettled(namespace, until));
+            images.inexact.entry(namespace.clone()).or_default().push(unsettled(namespace, until));
         }
         let mut documents: HashMap<Vec<u8>, Bytes> = HashMap::with_capacity(found.documents.len());
         for document in found.documents {
@@ -93,7 +133,7 @@ impl<S: Source> Actor<S> {
             canonical(id.value(), &mut key);
             let document = documents.remove(&key);
             if document.is_none() && !late {
-                if inexact.contains_key(namespace) {
+                if images.inexact.contains_key(namespace) {
                     // The batch itself drops or renames the collection, or its documents are not those of one time:
                     // that hides the image, and is said.
                     continue;
@@ -102,11 +142,11 @@ impl<S: Source> Actor<S> {
             }
             let key: images::Key = (namespace.clone(), key.into());
             if late {
-                self.overtaken.insert(key.clone(), found.at);
+                images.overtaken.push((key.clone(), found.at));
             }
-            images.insert(key, Image { document, at: found.at });
+            images.found.insert(key, Image { document, at: found.at });
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Takes note of events about collections: their full handling is not in yet, so anchors say what they may hide.

@@ -13,12 +13,13 @@ use std::sync::Arc;
 use moorline_pipeline::anchor::{ExportStart, Ledger, PositionFacts};
 use moorline_pipeline::error::Result;
 use moorline_pipeline::model::{Namespace, Uuid};
-use moorline_pipeline::sink::{Committed, ControlRecord, LaneSink};
+use moorline_pipeline::sink::{Committed, ControlRecord, ControlTopic, LaneSink};
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
 use crate::clock::now_ms;
 use crate::contracts::Bound;
+use crate::faults::{self, Point};
 use crate::report::{AnchorNote, Report};
 use crate::work::{Event, Opened, Order, Transaction};
 
@@ -101,15 +102,23 @@ impl<K: LaneSink> Committer<K> {
     }
 
     fn commit(&mut self, transaction: Transaction) -> Result<Event> {
-        let Transaction { data, quarantine, deltas, close } = transaction;
+        // What it holds of the budget is given back at the end, however that is.
+        let Transaction { data, quarantine, deltas, close, held: _held } = transaction;
+        let pass = |point| faults::pass(point, self.lane);
+        pass(Point::BeginBefore)?;
         self.sink.begin()?;
+        pass(Point::BeginAfter)?;
+        pass(Point::ProduceBefore)?;
         for batch in &data {
             self.sink.produce(batch)?;
         }
         if !quarantine.is_empty() {
             self.sink.write(quarantine)?;
         }
+        pass(Point::ProduceAfter)?;
+        pass(Point::FlushBefore)?;
         let delivered = self.sink.flush()?;
+        pass(Point::FlushAfter)?;
         self.ledger.apply(&deltas, &delivered);
         if let Some(kind) = close.owe {
             self.ledger.owe(kind);
@@ -123,12 +132,15 @@ impl<K: LaneSink> Committer<K> {
             snapshot_done: close.snapshot_done,
         };
         let closed = self.ledger.close(close.ticks, position, now_ms());
-        let records: Vec<ControlRecord> = closed.records;
-        self.sink.write(records)?;
-        if self.sink.commit()? == Committed::AfterTrouble {
+        self.write(closed.records, deltas.values().any(|delta| delta.snapshot.is_some()))?;
+        faults::under_way(Point::CommitSent, self.lane);
+        let committed = self.sink.commit()?;
+        faults::pass(Point::CommitSent, self.lane)?;
+        if committed == Committed::AfterTrouble {
             warn!(lane = self.lane, "the commit was answered after trouble: the producer is renewed");
             self.sink.renew()?;
         }
+        faults::pass(Point::CommitAnswered, self.lane)?;
         self.tell(&deltas);
         let anchor = closed.anchor.map(|anchor| {
             debug!(lane = self.lane, id = anchor.id, kind = anchor.kind, exact = anchor.exact, "anchor");
@@ -145,6 +157,30 @@ impl<K: LaneSink> Committer<K> {
             note
         });
         Ok(Event::Committed { frontier: close.frontier, anchor, snapshot_done: close.snapshot_done })
+    }
+
+    /// Writes progress, anchor and position, which is the last record; `rows` says that the progress is of a snapshot.
+    fn write(&mut self, mut records: Vec<ControlRecord>, rows: bool) -> Result<()> {
+        let position = records.split_off(records.len().saturating_sub(1));
+        let (anchor, progress): (Vec<_>, Vec<_>) =
+            records.into_iter().partition(|record| record.topic == ControlTopic::Anchors);
+        for (records, passed, before, after) in [
+            (progress, rows, Point::ProgressBefore, Point::ProgressAfter),
+            (anchor, true, Point::AnchorBefore, Point::AnchorAfter),
+            (position, true, Point::PositionBefore, Point::PositionAfter),
+        ] {
+            if records.is_empty() {
+                continue;
+            }
+            if passed {
+                faults::pass(before, self.lane)?;
+            }
+            self.sink.write(records)?;
+            if passed {
+                faults::pass(after, self.lane)?;
+            }
+        }
+        Ok(())
     }
 
     fn tell(&self, deltas: &std::collections::BTreeMap<Namespace, moorline_pipeline::anchor::CollectionDelta>) {

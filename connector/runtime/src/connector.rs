@@ -15,6 +15,7 @@ use tracing::info;
 
 use crate::actor::{Ended, Goal};
 use crate::contracts::Contracts;
+use crate::faults;
 use crate::lane::{Lane, Shared};
 use crate::report::Report;
 use crate::settings::{Settings, Until};
@@ -38,6 +39,7 @@ pub async fn run<S: Source, K: Sink, R: Registry>(
     stop: CancellationToken,
     report: Arc<Report>,
 ) -> Result<Outcome> {
+    faults::arm()?;
     let identity = source.identity().await?;
     let layout = layout::split(&settings.selection, settings.tasks_max);
     let run_id = uuid::Uuid::new_v4().to_string();

@@ -15,6 +15,7 @@ use moorline_pipeline::sink::{ControlRecord, Encoded, Registry};
 use tokio::sync::mpsc;
 use tracing::warn;
 
+use crate::budget::Held;
 use crate::contracts::{Bound, Contracts};
 use crate::items::{self, Item};
 use crate::opening::Collection;
@@ -42,6 +43,7 @@ pub(crate) struct Encoder<R> {
     data: Vec<Arc<Encoded>>,
     quarantine: Vec<ControlRecord>,
     deltas: BTreeMap<Namespace, CollectionDelta>,
+    held: Vec<Held>,
 }
 
 impl<R: Registry> Encoder<R> {
@@ -62,6 +64,7 @@ impl<R: Registry> Encoder<R> {
             data: Vec::new(),
             quarantine: Vec::new(),
             deltas: BTreeMap::new(),
+            held: Vec::new(),
         }
     }
 
@@ -83,6 +86,7 @@ impl<R: Registry> Encoder<R> {
                 let items = items::of_events(&batch)?;
                 self.part(&items, &snapshotting)?;
                 self.mark(&batch);
+                self.held.push(batch.held);
                 Ok(())
             }
             Job::Rows(batch) => {
@@ -95,6 +99,7 @@ impl<R: Registry> Encoder<R> {
                     delta.snapshot = Some(batch.progress);
                     delta.inexact.extend(batch.inexact);
                 }
+                self.held.push(batch.held);
                 Ok(())
             }
             Job::Close(close) => self.close(close),
@@ -125,6 +130,7 @@ impl<R: Registry> Encoder<R> {
             quarantine: std::mem::take(&mut self.quarantine),
             deltas: std::mem::take(&mut self.deltas),
             close,
+            held: std::mem::take(&mut self.held),
         };
         self.order(Order::Commit(Box::new(transaction)))
     }

@@ -12,11 +12,13 @@
 
 mod actor;
 mod batching;
+mod budget;
 mod clock;
 mod committer;
 pub mod connector;
 pub mod contracts;
 mod encoder;
+mod faults;
 mod forecast;
 mod gate;
 mod items;

@@ -16,7 +16,9 @@ use tokio::task::JoinSet;
 use tracing::{debug, info, warn};
 
 use crate::actor::{Actor, ended};
+use crate::budget::{Held, OVERHEAD};
 use crate::clock::now_ms;
+use crate::faults::{self, Point};
 use crate::gate::Gate;
 use crate::settings::Settings;
 use crate::work::{Job, RowBatch};
@@ -30,9 +32,12 @@ const CHUNK_MAX_TIME: Duration = Duration::from_secs(10);
 
 impl<S: Source> Actor<S> {
     /// Reads chunks at pred(x) and hands their rows on, while the stream is read ahead and held back.
-    pub(crate) async fn gate(&mut self, x: ClusterTime) -> Result<()> {
+    /// `room` is what the first chunk may take; without room for more no more is read until commits have given some.
+    pub(crate) async fn gate(&mut self, x: ClusterTime, room: Held) -> Result<()> {
+        faults::pass(Point::GateBefore, self.lane)?;
         let gate = Gate::close(self.settings.snapshot.gate_max);
-        let mut reads: JoinSet<(Task, Result<Chunk>)> = JoinSet::new();
+        let mut first = Some(room);
+        let mut reads: JoinSet<(Task, Held, Result<Chunk>)> = JoinSet::new();
         let (mut rows, mut bytes) = (0, 0);
         let mut stale = false;
         loop {
@@ -41,23 +46,42 @@ impl<S: Source> Actor<S> {
                 if !gate.may_read(!self.frontier.pending().is_empty() || tick_due) {
                     break;
                 }
+                if !self.snapshot.has_ready() {
+                    break;
+                }
+                let Some(held) = first.take().or_else(|| self.budget.try_hold(self.chunk_bytes)) else { break };
                 let Some(task) = self.snapshot.ready() else { break };
-                reads.spawn(read(Arc::clone(&self.source), task, x, Arc::clone(&self.settings)));
+                let limit = self.chunk_rows(&task.namespace);
+                reads.spawn(read(
+                    held,
+                    Arc::clone(&self.source),
+                    task,
+                    limit,
+                    x,
+                    Arc::clone(&self.settings),
+                    self.lane,
+                ));
             }
             if reads.is_empty() {
                 break;
             }
-            let room = self.frontier.pending_bytes() < self.settings.queue_bytes / 2;
+            let room = self.frontier.pending_bytes() < self.settings.queue_bytes / 4;
             tokio::select! {
                 biased;
                 event = self.events.recv() => self.event(event)?,
                 done = reads.join_next() => {
-                    let Some(Ok((task, chunk))) = done else { return Err(ended()) };
+                    let Some(Ok((task, mut held, chunk))) = done else { return Err(ended()) };
                     match chunk {
                         Ok(chunk) if chunk.same_epoch => {
                             rows += chunk.rows.len();
                             bytes += chunk.bytes;
-                            self.chunk(task, chunk, x).await?;
+                            let took = chunk.bytes + chunk.rows.len() * OVERHEAD;
+                            held.resize(&self.budget, took);
+                            if let Some(each) = chunk.bytes.checked_div(chunk.rows.len()) {
+                                self.row_bytes.insert(task.namespace.clone(), each);
+                            }
+                            self.chunk_bytes = (took + took / 4).min(self.settings.snapshot.chunk_bytes);
+                            self.chunk(task, chunk, held, x).await?;
                             if rows >= BATCHES_A_TRANSACTION * self.settings.batch.events || bytes >= BYTES_A_TRANSACTION {
                                 (rows, bytes) = (0, 0);
                                 self.close(x, None).await?;
@@ -86,10 +110,18 @@ impl<S: Source> Actor<S> {
                 reply = self.stream.next() => self.reply(reply?)?,
             }
         }
+        faults::pass(Point::GateAfter, self.lane)?;
         self.close(x, None).await
     }
 
-    async fn chunk(&mut self, task: Task, chunk: Chunk, x: ClusterTime) -> Result<()> {
+    /// Rows of a chunk: those of the configuration, or as many as its bytes are likely to be.
+    fn chunk_rows(&self, namespace: &Namespace) -> u32 {
+        let Settings { snapshot, .. } = &*self.settings;
+        let each = self.row_bytes.get(namespace).copied().unwrap_or_default().max(1);
+        snapshot.chunk_rows.min(u32::try_from(snapshot.chunk_bytes / each).unwrap_or(u32::MAX).max(1))
+    }
+
+    async fn chunk(&mut self, task: Task, chunk: Chunk, held: Held, x: ClusterTime) -> Result<()> {
         let (namespace, uuid) = (task.namespace.clone(), task.uuid);
         self.report.set_snapshotting(namespace.as_str());
         let done = self.snapshot.done(task, x, chunk.next, chunk.rows.len() as u64, chunk.bytes as u64);
@@ -114,8 +146,11 @@ impl<S: Source> Actor<S> {
             read_ms: now_ms(),
             progress,
             complete,
+            held,
         };
-        self.hand(Job::Rows(batch)).await
+        faults::pass(Point::EmitBefore, self.lane)?;
+        self.hand(Job::Rows(batch)).await?;
+        faults::pass(Point::EmitAfter, self.lane)
     }
 }
 
@@ -124,17 +159,29 @@ pub(crate) fn unsettled(namespace: &Namespace, until: ClusterTime) -> Inexact {
     Inexact { until: Some(until.succ()), ..Inexact::of("no-snapshot-reads", namespace) }
 }
 
-async fn read<S: Source>(source: Arc<S>, task: Task, x: ClusterTime, settings: Arc<Settings>) -> (Task, Result<Chunk>) {
+async fn read<S: Source>(
+    held: Held,
+    source: Arc<S>,
+    task: Task,
+    limit: u32,
+    x: ClusterTime,
+    settings: Arc<Settings>,
+    lane: u32,
+) -> (Task, Held, Result<Chunk>) {
+    if let Err(failure) = faults::pass(Point::ReadBefore, lane) {
+        return (task, held, Err(failure));
+    }
     let request = ChunkRequest {
         namespace: task.namespace.clone(),
         uuid: task.uuid,
         lo: task.lo.clone(),
         hi: task.hi.clone(),
-        limit: settings.snapshot.chunk_rows,
+        limit,
         max_bytes: settings.snapshot.chunk_bytes,
         at: x.pred(),
         max_time: CHUNK_MAX_TIME,
     };
-    let chunk = source.read_chunk(&request).await;
-    (task, chunk)
+    let chunk =
+        source.read_chunk(&request).await.and_then(|chunk| faults::pass(Point::ReadAfter, lane).map(|()| chunk));
+    (task, held, chunk)
 }

@@ -1,6 +1,6 @@
 //! All that an actor begins with, and its first and last acts: collections opened, channels closed.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,12 +15,14 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::actor::{Actor, Committed, Goal};
+use crate::budget::Budget;
 use crate::report::Report;
 use crate::settings::{Settings, Until};
 use crate::work::{Event, Job, OpenJob};
 
 /// An actor without its channels.
 pub(crate) struct Seed<S: Source> {
+    pub(crate) lane: u32,
     pub(crate) source: Arc<S>,
     pub(crate) stream: S::Stream,
     pub(crate) settings: Arc<Settings>,
@@ -30,6 +32,7 @@ pub(crate) struct Seed<S: Source> {
     pub(crate) owe: Option<&'static str>,
     pub(crate) snapshot: Snapshot,
     pub(crate) snapshotting: Arc<HashSet<Namespace>>,
+    pub(crate) row_bytes: HashMap<Namespace, usize>,
     pub(crate) epochs: BTreeMap<Namespace, Uuid>,
     pub(crate) history_window: Duration,
     pub(crate) inexact_until: Option<ClusterTime>,
@@ -58,6 +61,10 @@ impl<S: Source> Seed<S> {
             handed: ClusterTime::default(),
             snapshot_from: Instant::now() + self.settings.snapshot.delay,
             committed: Committed { snapshot_done: false, ..Committed::default() },
+            lane: self.lane,
+            budget: Budget::new(self.settings.queue_bytes),
+            shorter: None,
+            chunk_bytes: self.settings.snapshot.chunk_bytes,
             source: self.source,
             stream: self.stream,
             settings: self.settings,
@@ -67,6 +74,7 @@ impl<S: Source> Seed<S> {
             overtaken: Overtaken::default(),
             snapshot: self.snapshot,
             snapshotting: self.snapshotting,
+            row_bytes: self.row_bytes,
             epochs: self.epochs,
             history_window: self.history_window,
             inexact_until: self.inexact_until,

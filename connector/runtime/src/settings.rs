@@ -130,7 +130,7 @@ pub struct Settings {
     pub max_await: Duration,
     /// Events and bytes of a batch.
     pub batch: Budget,
-    /// Bytes of events read ahead.
+    /// Bytes of documents between the source and the commit, of each lane.
     pub queue_bytes: usize,
     /// Snapshot.
     pub snapshot: SnapshotSettings,
@@ -156,4 +156,11 @@ pub struct Settings {
     pub worker: String,
     /// Moorline's version.
     pub version: String,
+}
+
+impl Settings {
+    /// Most bytes of images that one batch may look up, but for a group of one cluster time.
+    pub(crate) fn image_bytes(&self) -> usize {
+        self.queue_bytes / 4
+    }
 }

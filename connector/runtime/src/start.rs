@@ -31,6 +31,9 @@ use crate::work::OpenJob;
 /// Ranges of a snapshot for each thread: enough that a slow one does not hold the others up at the end.
 const RANGES_A_THREAD: u32 = 4;
 
+/// What an event is taken for in a reply of many: 600 bytes beside a document of some kilobytes.
+const EVENT_BYTES: usize = 4096;
+
 /// A lane that is ready to run.
 pub(crate) struct Started<S: Source> {
     pub(crate) facts: LaneFacts,
@@ -55,7 +58,8 @@ pub(crate) async fn start<S: Source, K: Sink, R: Registry>(
     let spec = StreamSpec {
         selection: part.selection.clone(),
         images: settings.images,
-        batch_size: settings.batch.events.clamp(1, 100_000) as u32,
+        // A reply is read whole, so it is to be no more than what may be read ahead.
+        batch_size: settings.batch.events.clamp(1, (settings.queue_bytes / 4 / EVENT_BYTES).clamp(16, 100_000)) as u32,
         max_await: settings.max_await,
     };
     let resume = stored.position.as_ref().and_then(|p| p.resume.clone());
@@ -99,6 +103,8 @@ pub(crate) async fn start<S: Source, K: Sink, R: Registry>(
     let fresh = stored.position.is_none();
     info!(lane = part.lane, from = if fresh { "the present" } else { "its committed position" }, frontier = %begins,
         collections = listed.len(), snapshots = plan.to_read.len(), "lane starts");
+    let row_bytes =
+        plan.to_read.iter().map(|c| (c.namespace.clone(), (c.bytes / c.documents.max(1)) as usize)).collect();
     let snapshotting: HashSet<Namespace> = plan.to_read.iter().map(|c| c.namespace.clone()).collect();
     let last = match (&stored.position, opening_token) {
         (Some(position), _) => position.resume.clone().and_then(|t| t.time().ok().map(|time| (t, time))),
@@ -106,6 +112,7 @@ pub(crate) async fn start<S: Source, K: Sink, R: Registry>(
         (None, token) => token,
     };
     let actor = Seed {
+        lane: part.lane,
         source: Arc::clone(&shared.source),
         stream,
         settings: Arc::clone(settings),
@@ -115,6 +122,7 @@ pub(crate) async fn start<S: Source, K: Sink, R: Registry>(
         owe: (!plan.snapshot.is_done() && plan.begins).then_some("snapshot-begin"),
         snapshot: plan.snapshot,
         snapshotting: Arc::new(snapshotting),
+        row_bytes,
         epochs: epochs(&listed, stored),
         history_window: identity.history_window.max(Duration::from_secs(2)),
         inexact_until: stored.position.as_ref().and_then(|p| p.inexact_until),

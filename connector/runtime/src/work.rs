@@ -16,6 +16,7 @@ use moorline_pipeline::task::cut::Ticks;
 use moorline_pipeline::task::frontier::Sequenced;
 use moorline_pipeline::task::images::{Key, Treatment};
 
+use crate::budget::Held;
 use crate::contracts::Bound;
 
 /// The image of an updated document.
@@ -37,6 +38,8 @@ pub(crate) struct EventBatch {
     pub(crate) snapshotting: Arc<HashSet<Namespace>>,
     /// What makes a collection inexact from this batch on.
     pub(crate) inexact: BTreeMap<Namespace, Vec<Inexact>>,
+    /// Their part of the lane's budget, and that of what is made of them.
+    pub(crate) held: Held,
 }
 
 /// Rows of a chunk.
@@ -53,6 +56,8 @@ pub(crate) struct RowBatch {
     pub(crate) complete: bool,
     /// Where the rows were not read at one time.
     pub(crate) inexact: Option<Inexact>,
+    /// Their part of the lane's budget, and that of what is made of them.
+    pub(crate) held: Held,
 }
 
 /// The end of a transaction: what becomes durable with it.
@@ -123,6 +128,8 @@ pub(crate) struct Transaction {
     pub(crate) quarantine: Vec<ControlRecord>,
     pub(crate) deltas: BTreeMap<Namespace, CollectionDelta>,
     pub(crate) close: Close,
+    /// What its parts hold of the lane's budget; given back when it is durable or given up.
+    pub(crate) held: Vec<Held>,
 }
 
 /// From encoder and committer back to the actor.

@@ -79,18 +79,23 @@ async fn rows(connection: &Connection, request: &ChunkRequest, concern: &RawDocu
     let limit = request.limit.max(1) as usize;
     let is_max = |id: &Id| matches!(id.value(), RawBsonRef::MaxKey);
     // From MaxKey on there is nothing that a range could hold, and the server refuses such bounds.
-    let (mut rows, exhausted) = if request.lo.as_ref().is_some_and(is_max) {
+    let (mut rows, mut exhausted) = if request.lo.as_ref().is_some_and(is_max) {
         (Vec::new(), true)
     } else {
         read_range(connection, request, concern, limit, &mut unsettled).await?
     };
     let mut next = None;
-    if rows.len() > limit || !exhausted {
+    if !exhausted && rows.len() == 1 {
+        // One row was enough bytes: a second one would be read only to be dropped.
+        next = id_after(connection, request, concern, &rows[0]).await?;
+        exhausted = next.is_none();
+    } else if rows.len() > limit || !exhausted {
         // The row beyond the limit, or the last one of a read that was stopped early, begins the next chunk.
         rows.truncate(limit + 1);
         let first_of_next = rows.pop().ok_or(ReadError::Malformed("a cursor without rows was left open"))?;
         next = Some(id_of(&first_of_next)?);
-    } else if request.hi.is_none() {
+    }
+    if next.is_none() && exhausted && request.hi.is_none() {
         let has_max = match rows.last() {
             Some(last) => is_max(&id_of(last)?),
             None => false,
@@ -128,12 +133,40 @@ async fn read_range(
     let enough = move |reply: &ReplyBuffer| {
         bytes += reply.len();
         count += reply.count();
-        count > limit || (count >= 2 && (bytes >= max_bytes || tokio::time::Instant::now() >= deadline))
+        // A full reply of the server's is a little less than its limit, which is the usual limit of a chunk too.
+        let full = bytes >= max_bytes - max_bytes / 16;
+        count > limit || (count >= 1 && (full || tokio::time::Instant::now() >= deadline))
     };
     let replies = read(connection, request, command, enough).await?;
     *unsettled = (*unsettled).max(unsettled_until(concern, &replies));
     let exhausted = replies.last().is_some_and(ReplyBuffer::is_last);
     Ok((documents(&replies)?, exhausted))
+}
+
+/// The `_id` of the row after this one within the range, from the index alone.
+async fn id_after(
+    connection: &Connection,
+    request: &ChunkRequest,
+    concern: &RawDocument,
+    row: &Bytes,
+) -> Result<Option<Id>, ReadError> {
+    let mut command = rawdoc! { "find": request.namespace.coll(), "hint": { "_id": 1_i32 } };
+    let id = id_of(row)?;
+    command.append(cstr!("min"), id.as_raw());
+    if let Some(hi) = &request.hi {
+        command.append(cstr!("max"), hi.as_raw());
+    }
+    command.append(cstr!("projection"), rawdoc! { "_id": 1_i32 });
+    command.append(cstr!("limit"), 2_i64);
+    let replies = read(connection, request, finished(command, request, concern), |_| false).await?;
+    // Without snapshot reads the row itself may be gone by now.
+    for row in &documents(&replies)? {
+        let found = id_of(row)?;
+        if found.as_bytes() != id.as_bytes() {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
 }
 
 /// The document with `_id: MaxKey`, if there is one.

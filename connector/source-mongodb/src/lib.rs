@@ -72,8 +72,15 @@ impl Source for MongoSource {
     async fn log_window(&self) -> Result<Option<LogWindow>> {
         log_window::log_window(&self.connection).await
     }
-    async fn look_up(&self, namespace: &Namespace, uuid: &Uuid, ids: &[Id], at: Option<ClusterTime>) -> Result<LookUp> {
-        look_up::look_up(&self.connection, namespace, uuid, ids, at).await
+    async fn look_up(
+        &self,
+        namespace: &Namespace,
+        uuid: &Uuid,
+        ids: &[Id],
+        at: Option<ClusterTime>,
+        max_bytes: usize,
+    ) -> Result<LookUp> {
+        look_up::look_up(&self.connection, namespace, uuid, ids, at, max_bytes).await
     }
     async fn split(&self, namespace: &Namespace, ranges: u32) -> Result<Vec<Id>> {
         sample::split(&self.connection, namespace, ranges).await

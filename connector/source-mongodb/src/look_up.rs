@@ -2,7 +2,7 @@
 //!
 //! Invariants: one time for all commands of a look-up, the caller's or the one that the server chose for the first.
 //! A collection that was dropped or renamed reads as empty without an error, so the result counts only where the UUID
-//! is the epoch's before *and* after.
+//! is the epoch's before *and* after. Documents may be large: reading ends at the caller's limit, and says so.
 
 use bson::raw::cstr;
 use bson::{RawArrayBuf, RawDocumentBuf, rawdoc};
@@ -27,13 +27,19 @@ pub(crate) async fn look_up(
     uuid: &Uuid,
     ids: &[Id],
     at: Option<ClusterTime>,
+    max_bytes: usize,
 ) -> Result<LookUp> {
-    let other_epoch =
-        || LookUp { documents: Vec::new(), at: at.unwrap_or_default(), same_epoch: false, unsettled_until: None };
+    let other_epoch = || LookUp {
+        documents: Vec::new(),
+        at: at.unwrap_or_default(),
+        same_epoch: false,
+        unsettled_until: None,
+        whole: true,
+    };
     if !is_epoch(connection, namespace, uuid).await? {
         return Ok(other_epoch());
     }
-    let mut found = match read_all(connection, namespace, ids, at).await {
+    let mut found = match read_all(connection, namespace, ids, at, max_bytes).await {
         Ok(found) => found,
         Err(e) => {
             let failure = e.into_failure(connection);
@@ -42,7 +48,7 @@ pub(crate) async fn look_up(
             }
             match (collections::standing(connection, namespace).await?, at) {
                 (Some((now, true)), Some(at)) if now == *uuid => {
-                    let read = read_after(connection, namespace, ids, at).await;
+                    let read = read_after(connection, namespace, ids, at, max_bytes).await;
                     read.map_err(|e| e.into_failure(connection))?
                 }
                 (Some((now, _)), _) if now == *uuid => return Err(failure),
@@ -60,20 +66,25 @@ async fn read_after(
     namespace: &Namespace,
     ids: &[Id],
     at: ClusterTime,
+    max_bytes: usize,
 ) -> Result<LookUp, ReadError> {
     let concern = majority_after(at);
-    let (mut found, mut unsettled) = (Vec::new(), None);
+    let (mut found, mut unsettled, mut room) = (Vec::new(), None, max_bytes);
     for command_ids in groups(ids) {
         let limit = connection.command_timeout;
         let command = command(namespace.coll(), command_ids, &concern, limit);
         let replies =
-            connection.replies(namespace.db(), command, connection.preference(), limit * 2, |_| false).await?;
+            connection.replies(namespace.db(), command, connection.preference(), limit * 2, past(room)).await?;
         unsettled = unsettled.max(unsettled_until(&concern, &replies));
         found.append(&mut documents(&replies)?);
+        room = room.saturating_sub(replies.iter().map(ReplyBuffer::len).sum());
+        if room == 0 {
+            break;
+        }
     }
     // Without any time in the replies nothing bounds what was read: the time asked for would claim too much.
     let unsettled = unsettled.ok_or(ReadError::Malformed("a reply without $clusterTime"))?;
-    Ok(LookUp { documents: found, at, same_epoch: true, unsettled_until: Some(unsettled) })
+    Ok(LookUp { documents: found, at, same_epoch: true, unsettled_until: Some(unsettled), whole: room > 0 })
 }
 
 async fn read_all(
@@ -81,23 +92,38 @@ async fn read_all(
     namespace: &Namespace,
     ids: &[Id],
     at: Option<ClusterTime>,
+    max_bytes: usize,
 ) -> Result<LookUp, ReadError> {
     // The server's own choice of time is asked of the primary: a member that lags would choose one long gone.
     let preference = at.and_then(|_| connection.preference());
     let limit = connection.command_timeout;
-    let (mut time, mut found) = (at, Vec::new());
+    let (mut time, mut found, mut room) = (at, Vec::new(), max_bytes);
     for command_ids in groups(ids) {
         let command = command(namespace.coll(), command_ids, &snapshot_at(time), limit);
         let replies: Vec<ReplyBuffer> =
-            connection.replies(namespace.db(), command, preference.clone(), limit * 2, |_| false).await?;
+            connection.replies(namespace.db(), command, preference.clone(), limit * 2, past(room)).await?;
         time = match (time, replies.first().and_then(ReplyBuffer::at_cluster_time)) {
             (None, None) => return Err(ReadError::Malformed("a snapshot read without atClusterTime")),
             (None, chosen) => chosen,
             (asked, _) => asked,
         };
         found.append(&mut documents(&replies)?);
+        room = room.saturating_sub(replies.iter().map(ReplyBuffer::len).sum());
+        if room == 0 {
+            break;
+        }
     }
-    Ok(LookUp { documents: found, at: time.unwrap_or_default(), same_epoch: true, unsettled_until: None })
+    let at = time.unwrap_or_default();
+    Ok(LookUp { documents: found, at, same_epoch: true, unsettled_until: None, whole: room > 0 })
+}
+
+/// Says when replies of so many bytes have come.
+fn past(max_bytes: usize) -> impl FnMut(&ReplyBuffer) -> bool + Send + 'static {
+    let mut bytes = 0;
+    move |reply| {
+        bytes += reply.len();
+        bytes >= max_bytes
+    }
 }
 
 fn command(coll: &str, ids: &[Id], concern: &bson::RawDocument, limit: std::time::Duration) -> RawDocumentBuf {

@@ -101,6 +101,8 @@ pub(super) const PAGES: &[(&str, &str)] = &[
     ("MOOR-7004", include_str!("../../../../docs/errors/MOOR-7004.md")),
     ("MOOR-7005", include_str!("../../../../docs/errors/MOOR-7005.md")),
     ("MOOR-7006", include_str!("../../../../docs/errors/MOOR-7006.md")),
+    ("MOOR-7050", include_str!("../../../../docs/errors/MOOR-7050.md")),
+    ("MOOR-7051", include_str!("../../../../docs/errors/MOOR-7051.md")),
 ];
 
 /// The page of all contract rules, a section each.

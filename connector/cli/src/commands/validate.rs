@@ -13,7 +13,7 @@ use super::catalogue::{self, Catalogue, Entry};
 use super::{table, words};
 use crate::arguments::{Form, Global};
 use crate::failure::{Exit, Failed};
-use crate::{configuration, messages, selection, wiring};
+use crate::{configuration, memory, messages, selection, wiring};
 
 /// Checks, and prints what would be made.
 pub(crate) fn run(global: &Global) -> Result<Exit, Failed> {
@@ -112,7 +112,8 @@ fn human(config: &Config, entries: &[Entry]) -> String {
     let made = if config.topic_creation_enable { "made where they are missing" } else { "must be there" };
     let _ = writeln!(
         out,
-        "\n{} is valid: {} named here; topics are {made}",
+        "\na run takes at most {} MiB of memory (docs/memory.md says of what)\n\n{} is valid: {} named here; topics are {made}",
+        memory::most(config) >> 20,
         config.name,
         words::plural(entries.len(), "collection")
     );
@@ -161,6 +162,7 @@ fn machine(config: &Config, entries: &[Entry]) -> String {
         "collections": collections,
         "patterns": patterns(config),
         "own_topics": own,
+        "memory_bytes": memory::most(config),
     });
     format!("{answer:#}\n")
 }

@@ -51,7 +51,12 @@ pub(super) const KEYS: &[Definition] = &[
         .only(&[]),
     not_yet("transaction.boundary.interval.ms", "The time between transactions under `interval`."),
     key("max.batch.size", Kind::Number(1, 1_000_000), "Events of a batch.").default("8192").like("= (2048)"),
-    key("max.queue.size.in.bytes", Kind::Bytes(1024, 64 * GIB), "Bytes of events that are read ahead.")
+    key(
+        "max.queue.size.in.bytes",
+        Kind::Bytes(1024, 64 * GIB),
+        "Bytes of documents that a lane holds between source and commit; a quarter as much is read ahead, and a quarter \
+         held while rows are read. `moorline validate` says what memory that makes.",
+    )
         .default("67108864")
         .like("= (0)"),
     ignored("max.queue.size", "what is read ahead is bounded in bytes: max.queue.size.in.bytes"),

@@ -100,6 +100,13 @@ impl Frontier {
         self.pending_bytes -= taken.iter().map(|s| s.change.len()).sum::<usize>();
         taken
     }
+    /// Takes back what was taken last: the batch is cut anew, shorter.
+    pub fn give_back(&mut self, taken: Vec<Sequenced>) {
+        self.pending_bytes += taken.iter().map(|s| s.change.len()).sum::<usize>();
+        for event in taken.into_iter().rev() {
+            self.pending.push_front(event);
+        }
+    }
     /// The token to resume with once everything taken so far is committed: the last reply's where nothing waits and it
     /// stands after the last event taken (`last`), else that event's own; `None` keeps the one stored before.
     pub fn resume(&self, last: Option<&(Token, ClusterTime)>) -> Option<Token> {
@@ -155,8 +162,13 @@ mod tests {
         let mut frontier = Frontier::new(ClusterTime::default(), true);
         frontier.accept(reply(true, &[], (10, 1))).unwrap();
         frontier.accept(reply(false, &[(11, 1), (12, 1)], (12, 1))).unwrap();
+        let bytes = frontier.pending_bytes();
+        let both = frontier.take(2);
+        frontier.give_back(both);
+        assert_eq!((frontier.pending().len(), frontier.pending_bytes()), (2, bytes));
         let taken = frontier.take(1);
         let last = (taken[0].change.token(), taken[0].change.time);
+        assert_eq!(taken[0].change.time, ClusterTime::new(11, 1));
         assert_eq!(frontier.resume(Some(&last)), Some(last.0.clone()), "one event waits at the token");
         let taken = frontier.take(1);
         let last = (taken[0].change.token(), taken[0].change.time);

@@ -55,7 +55,7 @@ async fn a_dropped_collection_is_another_epoch() {
         rows.insert_one(doc! { "_id": 5 }).await.expect("an insert");
         assert!(!source.read_chunk(&rest).await.expect("a chunk").same_epoch);
         let ids = [moorline_pipeline::model::Id::new(bson::raw::RawBsonRef::Int32(5))];
-        let found = source.look_up(&base.namespace, &base.uuid, &ids, None).await.expect("a look-up");
+        let found = source.look_up(&base.namespace, &base.uuid, &ids, None, usize::MAX).await.expect("a look-up");
         assert!(!found.same_epoch);
     })
     .await;
@@ -73,7 +73,8 @@ async fn a_time_out_of_reach_is_a_new_time() {
         let failure = source.read_chunk(&gone).await.expect_err("a time long gone");
         assert_eq!((failure.next, failure.problem.code), (Next::NewTime, "MOOR-2007"), "{failure}");
         let ids = [moorline_pipeline::model::Id::new(bson::raw::RawBsonRef::Int32(1))];
-        let failure = source.look_up(&base.namespace, &base.uuid, &ids, Some(gone.at)).await.expect_err("the same");
+        let failure =
+            source.look_up(&base.namespace, &base.uuid, &ids, Some(gone.at), usize::MAX).await.expect_err("the same");
         assert_eq!(failure.next, Next::NewTime, "{failure}");
     })
     .await;

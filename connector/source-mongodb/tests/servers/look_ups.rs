@@ -59,12 +59,16 @@ async fn a_look_up_shows_one_moment() {
         for _ in 0..40 {
             let at = now(&database).await;
             for asked in [Some(at), None] {
-                let found = source.look_up(&base.namespace, &base.uuid, &ids, asked).await.expect("a look-up");
+                let found =
+                    source.look_up(&base.namespace, &base.uuid, &ids, asked, usize::MAX).await.expect("a look-up");
                 assert!(found.same_epoch);
                 assert!(asked.is_none_or(|at| found.at == at) && found.at.t > 0);
                 assert_eq!(money(&found), (ACCOUNTS as usize, ACCOUNTS * 100));
                 // The same time shows the same again.
-                let again = source.look_up(&base.namespace, &base.uuid, &ids, Some(found.at)).await.expect("a look-up");
+                let again = source
+                    .look_up(&base.namespace, &base.uuid, &ids, Some(found.at), usize::MAX)
+                    .await
+                    .expect("a look-up");
                 let sorted = |found: &LookUp| found.documents.iter().cloned().collect::<BTreeSet<_>>();
                 assert_eq!(sorted(&found), sorted(&again));
                 shapes.insert(sorted(&found));
@@ -90,10 +94,10 @@ async fn many_ids_are_read_at_one_time() {
         rows.insert_many((0..11_000).map(|n| doc! { "_id": n, "text": "x".repeat(2000) })).await.expect("inserts");
         let base = request(&source, &database, "rows").await;
         let ids: Vec<Id> = (0..11_000).map(|n| Id::new(RawBsonRef::Int32(n))).collect();
-        let found = source.look_up(&base.namespace, &base.uuid, &ids, None).await.expect("a look-up");
+        let found = source.look_up(&base.namespace, &base.uuid, &ids, None, usize::MAX).await.expect("a look-up");
         assert_eq!(found.documents.len(), 11_000);
         assert!(found.at >= base.at);
-        let none = source.look_up(&base.namespace, &base.uuid, &[], None).await.expect("a look-up");
+        let none = source.look_up(&base.namespace, &base.uuid, &[], None, usize::MAX).await.expect("a look-up");
         assert!(none.documents.is_empty() && none.at >= base.at);
     })
     .await;
