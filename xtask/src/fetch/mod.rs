@@ -1,10 +1,11 @@
-//! Downloads, once, into the cache: three servers, a Python environment, a few data sets.
+//! Downloads, once, into the cache: three servers, a Python environment, a few data sets, programs to compare with.
 //!
 //! Invariants: a folder in the cache is whole or absent (unpacked beside it, then renamed; the Python
 //! environment, which cannot be moved, carries a mark when it is whole); parallel runs wait for each
 //! other at one lock; a folder's name holds the version or the hash of its recipe, so that nothing
 //! is ever updated in place.
 
+mod peers;
 mod python;
 mod servers;
 mod sets;
@@ -17,14 +18,19 @@ use anyhow::{Context, Result, bail};
 
 use crate::places;
 
+pub(crate) use peers::peers;
 pub(crate) use python::environment;
 pub(crate) use servers::{Servers, servers};
 pub(crate) use sets::data_sets;
 
-/// Fetches whatever is missing. Quick when nothing is.
-pub(crate) fn everything() -> Result<()> {
+/// Fetches whatever is missing, and says where it lies. Quick when nothing is.
+pub(crate) fn everything(with_peers: bool) -> Result<()> {
     servers()?;
-    for (name, value) in variables()? {
+    let mut found = variables()?;
+    if with_peers {
+        found.extend(peers()?);
+    }
+    for (name, value) in found {
         println!("{name}={value}");
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! The Python environment of the scenario tests and the quick start.
+//! Python environments: one of the scenario tests and the quick start, one of the programs that tests compare with.
 //!
 //! Invariant: an environment without the mark `complete` is never used: it is made again. It cannot
 //! be unpacked elsewhere and renamed, because the scripts in it name their own folder.
@@ -19,11 +19,16 @@ pub(super) fn interpreter() -> OsString {
     env::var_os("MOORLINE_BASE_PYTHON").unwrap_or_else(|| "python3".into())
 }
 
-/// Gives the environment's folder, made if need be.
+/// Gives the folder of the environment that tests run in, made if need be.
 pub(crate) fn environment() -> Result<PathBuf> {
-    let (requirements, content) = recipe("requirements.txt")?;
+    made_from("requirements.txt", "python")
+}
+
+/// Gives the folder `<name>-<hash>` of the environment with what a recipe lists, made if need be.
+pub(super) fn made_from(file: &str, name: &str) -> Result<PathBuf> {
+    let (requirements, content) = recipe(file)?;
     let cache = places::cache()?;
-    let target = cache.join(format!("python-{}", fingerprint(&content)));
+    let target = cache.join(format!("{name}-{}", fingerprint(&content)));
     let mark = target.join("complete");
     if mark.is_file() {
         return Ok(target);

@@ -39,7 +39,11 @@ pub(crate) use up::{Options, up};
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Download the servers, the Python environment and the data sets, once.
-    Fetch,
+    Fetch {
+        /// Also what tests compare with: Kafka Connect with Debezium, deserializers of others, linters.
+        #[arg(long)]
+        with_peers: bool,
+    },
     /// Start a stack and print how to reach it.
     Up {
         #[command(flatten)]
@@ -105,7 +109,7 @@ pub(crate) enum Format {
 /// Carries one command out.
 pub(crate) fn execute(command: Command) -> Result<ExitCode> {
     match command {
-        Command::Fetch => fetch::everything()?,
+        Command::Fetch { with_peers } => fetch::everything(with_peers)?,
         Command::Up { options, format } => up(&options)?.print(format)?,
         Command::Down { name: Some(name), .. } => down(&name)?,
         Command::Down { name: None, .. } => down::all()?,
