@@ -29,6 +29,9 @@ pub(crate) struct Load {
     documents: u64,
     #[arg(long, default_value_t = 3)]
     connections: u64,
+    /// Have the server keep post-images.
+    #[arg(long)]
+    post_images: bool,
 }
 
 impl Load {
@@ -36,7 +39,11 @@ impl Load {
         let client = places::mongo().await?;
         let (database, collection) = split(&self.collection)?;
         client.database(&database).collection::<RawDocumentBuf>(&collection).drop().await?;
-        client.database(&database).create_collection(&collection).await?;
+        let mut create = doc! { "create": &collection };
+        if self.post_images {
+            create.insert("changeStreamPreAndPostImages", doc! { "enabled": true });
+        }
+        client.database(&database).run_command(create).await?;
         let meter = Meter::start(Own::Itself)?;
         let mut writers = JoinSet::new();
         let share = self.documents.div_ceil(self.connections.max(1));

@@ -1,24 +1,33 @@
 //! `moorline-bench`: the measurements of `cargo xtask bench`, one a subcommand, each on servers that are up.
 //!
 //! In reading order: [`documents`] (what is measured with), [`load`] and [`changes`] (writing it to the source), [`find`],
-//! [`stream`] and [`produce`] (the bare ends), [`product`] (the connector as a process), [`topic`] (what it committed),
-//! [`processes`] and [`figures`] (what is told).
+//! [`stream`] and [`produce`] (the bare ends), [`ranges`], [`child`] and [`product`] (the connector as a process), [`topic`] and
+//! [`wire`] (what it committed), [`steady`], [`latency`] and [`beside`] (with a writer at work), [`encode`] (no servers at
+//! all), [`processes`] and [`figures`] (what is told).
 //!
 //! Invariants: a subcommand prints one JSON object on stdout and nothing else there; a measurement whose result is not
 //! what was asked for is a failure, never a figure; addresses and process ids come from the stack's environment.
 
+mod beside;
 mod changes;
+mod child;
 mod documents;
+mod empty;
+mod encode;
 mod figures;
 mod find;
+mod latency;
 mod load;
 mod places;
 mod processes;
 mod produce;
 mod product;
+mod ranges;
 mod records;
+mod steady;
 mod stream;
 mod topic;
+mod wire;
 
 use std::process::ExitCode;
 
@@ -42,16 +51,26 @@ struct Arguments {
 enum Measurement {
     /// Generate documents into a collection that is made anew.
     Load(load::Load),
+    /// Make empty collections.
+    Empty(empty::Empty),
     /// Write mixed changes to a loaded collection.
     Change(changes::Change),
     /// Read a whole collection with a bare `find`.
     Find(find::Find),
+    /// Read a whole collection by ranges, as a snapshot does, and drop what comes.
+    Ranges(ranges::Ranges),
     /// Read changes with a bare change stream.
     Stream(stream::Stream),
     /// Produce records in transactions, with nothing before the producer.
     Produce(produce::Produce),
     /// Run the connector as a process until what `--until` names, and check what it committed.
     Product(product::Product),
+    /// Run the connector beside a steady writer, and say how long a write takes to be a record.
+    Latency(latency::Latency),
+    /// Run a snapshot beside a steady writer, and say how much longer its writes take.
+    Beside(beside::Beside),
+    /// Encode documents, and nothing else.
+    Encode(encode::Encode),
 }
 
 fn main() -> ExitCode {
@@ -82,11 +101,16 @@ fn main() -> ExitCode {
 async fn measure(measurement: Measurement) -> Result<serde_json::Value> {
     let figures = match measurement {
         Measurement::Load(load) => load.run().await?,
+        Measurement::Empty(empty) => return empty.run().await,
         Measurement::Change(change) => return change.run().await,
         Measurement::Find(find) => find.run().await?,
+        Measurement::Ranges(ranges) => ranges.run().await?,
         Measurement::Stream(stream) => stream.run().await?,
         Measurement::Produce(produce) => tokio::task::spawn_blocking(move || produce.run()).await??,
         Measurement::Product(product) => product.run().await?,
+        Measurement::Latency(latency) => latency.run().await?,
+        Measurement::Beside(beside) => beside.run().await?,
+        Measurement::Encode(encode) => return tokio::task::spawn_blocking(move || encode.run()).await?,
     };
     Ok(serde_json::to_value(figures)?)
 }

@@ -17,6 +17,8 @@ pub(crate) enum Own {
     Itself,
     /// Children of this process, once they were waited for.
     Children,
+    /// The process with this id.
+    Process(u32),
 }
 
 /// A measurement under way.
@@ -58,6 +60,7 @@ fn read(own: Own) -> Result<Cpu> {
     let own = match own {
         Own::Itself => ticks("self", 14)?,
         Own::Children => ticks("self", 16)?,
+        Own::Process(id) => ticks(&id.to_string(), 14)?,
     };
     let server = |variable: &str| ticks(&places::variable(variable)?, 14);
     Ok(Cpu { own, mongod: server("MONGO0_PID")?, broker: server("KAFKA_PID")? })

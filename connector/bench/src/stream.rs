@@ -1,11 +1,12 @@
-//! The bare change stream: raw replies of a collection's stream from a cluster time on, counted and dropped.
+//! The bare change stream: raw replies of the stream of a collection (or of a whole database) from a cluster time on, counted and dropped.
 //!
 //! Invariant: no stage but `$changeStream` itself and no look-up: it is the most that one cursor gives.
 
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use bson::{Timestamp, rawdoc};
+use bson::raw::cstr;
+use bson::{RawBson, Timestamp, rawdoc};
 use clap::Args;
 use futures_util::StreamExt;
 
@@ -19,11 +20,18 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// Flags of `stream`.
 #[derive(Args)]
 pub(crate) struct Stream {
+    /// One collection, or `DATABASE.*`.
     #[arg(long, default_value = "bench.changes")]
     collection: String,
     /// Events that must come.
     #[arg(long, default_value_t = 300_000)]
     events: u64,
+    /// What the measurement is called.
+    #[arg(long, default_value = "stream")]
+    label: String,
+    /// With the server's post-images.
+    #[arg(long)]
+    post_images: bool,
     /// The cluster time before them: seconds.
     #[arg(long)]
     time: u32,
@@ -40,9 +48,14 @@ impl Stream {
         database.run_command(bson::doc! { "ping": 1 }).await?;
         let meter = Meter::start(Own::Itself)?;
         let from = Timestamp { time: self.time, increment: self.increment + 1 };
+        let mut options = rawdoc! { "startAtOperationTime": from };
+        if self.post_images {
+            options.append(cstr!("fullDocument"), "whenAvailable");
+        }
+        let target = if collection == "*" { RawBson::Int32(1) } else { RawBson::String(collection) };
         let command = rawdoc! {
-            "aggregate": collection,
-            "pipeline": [{ "$changeStream": { "startAtOperationTime": from } }],
+            "aggregate": target,
+            "pipeline": [{ "$changeStream": options }],
             "cursor": { "batchSize": 0_i32 },
         };
         let open = database.run_raw_cursor_command(command).batch_size(8192);
@@ -54,7 +67,7 @@ impl Stream {
             bytes += reply.as_raw_document().as_bytes().len() as u64;
             events += reply.doc_slices()?.into_iter().count() as u64;
         }
-        let mut figures = meter.stop("stream", events)?;
+        let mut figures = meter.stop(&self.label, events)?;
         ensure!(events == self.events, "{events} events came, not {}", self.events);
         figures.bytes = Some(bytes);
         Ok(figures)

@@ -19,6 +19,14 @@ pub(crate) struct Found {
     pub(crate) bytes: u64,
 }
 
+/// The same of a topic that may be missing: an empty collection has none.
+pub(crate) fn look_if_there(settings: &KafkaSettings, topic: &str, visit: &mut dyn FnMut(&Message)) -> Result<Found> {
+    match TopicReader::open(settings)?.partitions(topic)? {
+        Some(_) => look(settings, topic, visit),
+        None => Ok(Found::default()),
+    }
+}
+
 /// Reads a topic whole and shows each record to `visit`.
 pub(crate) fn look(settings: &KafkaSettings, topic: &str, visit: &mut dyn FnMut(&Message)) -> Result<Found> {
     let reader = TopicReader::open(settings)?;

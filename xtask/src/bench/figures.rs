@@ -5,6 +5,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::aims::Aim;
+
 /// CPU seconds during a measurement.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 pub(super) struct Cpu {
@@ -29,6 +31,11 @@ pub(super) struct Figures {
 }
 
 impl Figures {
+    /// A part by its name.
+    pub(super) fn part(&self, name: &str) -> Option<f64> {
+        self.parts.get(name).and_then(Value::as_f64)
+    }
+
     /// Documents a second.
     pub(super) fn rate(&self) -> f64 {
         self.documents as f64 / self.seconds.max(f64::MIN_POSITIVE)
@@ -44,6 +51,8 @@ pub(super) struct Results {
     /// Lines of the connector's configuration that were set for this run.
     pub(super) settings: Vec<String>,
     pub(super) measurements: Vec<Figures>,
+    /// What is judged of them.
+    pub(super) aims: Vec<Aim>,
 }
 
 impl Results {
@@ -63,11 +72,11 @@ impl Results {
         self.measurements.iter().filter(|figures| figures.measurement == name).collect()
     }
 
-    /// The ratio of two rates in each round that has both.
-    pub(super) fn ratios(&self, one: &str, other: &str) -> Vec<f64> {
+    /// The ratio of two figures in each round that has both.
+    pub(super) fn ratios_of(&self, one: &str, other: &str, pick: fn(&Figures) -> Option<f64>) -> Vec<f64> {
         let others = self.of(other);
-        let beside = |figures: &&Figures| others.iter().find(|o| o.round == figures.round).map(|o| o.rate());
-        self.of(one).iter().filter_map(|figures| Some(figures.rate() / beside(figures)?)).collect()
+        let beside = |figures: &Figures| pick(others.iter().find(|o| o.round == figures.round)?);
+        self.of(one).into_iter().filter_map(|figures| Some(pick(figures)? / beside(figures)?)).collect()
     }
 }
 
@@ -107,7 +116,7 @@ mod tests {
         assert_eq!(median(&[4.0, 1.0]), 2.5);
         let measurements = vec![figures(1, "a", 2.0), figures(1, "b", 1.0), figures(2, "b", 1.0), figures(2, "a", 1.0)];
         let results = Results { measurements, ..Results::default() };
-        assert_eq!(results.ratios("a", "b"), [0.5, 1.0]);
+        assert_eq!(results.ratios_of("a", "b", |figures| Some(figures.rate())), [0.5, 1.0]);
         assert_eq!(results.names(), ["a", "b"]);
     }
 }

@@ -3,6 +3,7 @@
 //! Invariants: what is compared ran in one run, interleaved by rounds, since machines drift; every figure that is printed
 //! was measured by this run; the stack is taken down unless it is to be kept; Ctrl-C ends the measurement under way.
 
+mod aims;
 mod figures;
 mod measure;
 mod programs;
@@ -23,10 +24,20 @@ const STACK: [&str; 2] = ["mongo.minSnapshotHistoryWindowInSeconds=1800", "mongo
 /// What is measured.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Part {
-    /// A snapshot, a bare find and bare producers.
+    /// Encoding alone, without servers.
+    Encode,
+    /// A snapshot, a bare find, a bare read of ranges and bare producers.
     Snapshot,
     /// Changes that were written while the connector was down, and a bare change stream of the same events.
     CatchUp,
+    /// The same with the server's post-images.
+    PostImages,
+    /// Snapshot and catch-up of ten collections, beside a hundred empty ones.
+    Many,
+    /// From a write to its committed record, at a steady pace.
+    Latency,
+    /// What a snapshot costs a steady writer.
+    Beside,
 }
 
 /// How the result is printed.
@@ -90,17 +101,37 @@ pub(crate) fn bench(bench: &Bench) -> Result<ExitCode> {
 fn run(bench: &Bench, record: &Record, programs: &programs::Programs) -> Result<Results> {
     let mut runs = Runs::new(bench, record, programs)?;
     let asked = |part| bench.only.is_empty() || bench.only.contains(&part);
+    if asked(Part::Encode) {
+        runs.encode()?;
+    }
     runs.warm_up()?;
-    if asked(Part::Snapshot) {
+    if asked(Part::Snapshot) || asked(Part::Beside) {
         runs.load("bench.orders", bench.documents)?;
-        for round in 1..=bench.rounds {
+    }
+    if asked(Part::Many) {
+        runs.load_many()?;
+    }
+    for round in 1..=bench.rounds {
+        if asked(Part::Snapshot) {
             runs.snapshot_round(round)?;
         }
-    }
-    if asked(Part::CatchUp) {
-        for round in 1..=bench.rounds {
+        if asked(Part::CatchUp) {
             runs.catch_up_round(round)?;
         }
+        // One round less: they are compared with rounds of the same number.
+        if asked(Part::Many) && (round < bench.rounds || round == 1) {
+            runs.many_round(round)?;
+        }
+        if asked(Part::PostImages) && round == 1 {
+            runs.post_images_round(round)?;
+        }
     }
+    if asked(Part::Latency) {
+        runs.latency()?;
+    }
+    if asked(Part::Beside) {
+        runs.beside()?;
+    }
+    runs.results.aims = aims::judged(&runs.results);
     Ok(runs.results)
 }

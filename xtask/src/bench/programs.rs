@@ -1,6 +1,6 @@
 //! The two programs of a bench: the connector and the measurements, as a user would build them for speed.
 //!
-//! Invariant: both come from one build with `--release`, so that no figure is of an older binary.
+//! Invariant: both come from one build with the profile of images and releases, so that no figure is of an older binary.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -19,7 +19,7 @@ pub(super) struct Programs {
 /// Builds both.
 pub(super) fn build() -> Result<Programs> {
     let output = Command::new(places::cargo())
-        .args(["build", "--release", "--bin", "moorline", "--bin", "moorline-bench"])
+        .args(["build", "--profile", "dist", "--bin", "moorline", "--bin", "moorline-bench"])
         .args(["--package", "moorline-cli", "--package", "moorline-bench"])
         .args(["--message-format", "json-render-diagnostics"])
         .current_dir(places::workspace())

@@ -4,11 +4,9 @@
 
 use std::fmt::Write as _;
 
+use super::aims::Aim;
 use super::figures::{Figures, Results, median};
 
-/// What is compared with what.
-const RATIOS: [(&str, &str); 4] =
-    [("snapshot", "find"), ("snapshot", "producer-lz4"), ("snapshot", "producer-none"), ("catch-up", "stream")];
 const HEADER: [&str; 9] = ["", "min/s", "median/s", "max/s", "own CPU", "mongod", "broker", "peak RSS", "whole"];
 
 /// The table.
@@ -17,20 +15,42 @@ pub(super) fn of(results: &Results) -> String {
     let rows: Vec<Vec<String>> = results.names().into_iter().map(|name| row(name, &results.of(name))).collect();
     lines(&mut text, &HEADER.map(str::to_owned), &rows);
     text += "\nCPU in seconds for a million documents (median), RSS in MB (max), whole process in seconds (median)\n\n";
-    for (one, other) in RATIOS {
-        let ratios = results.ratios(one, other);
-        if ratios.is_empty() {
-            continue;
+    let header = ["", "found", "aim", "", "rounds"].map(str::to_owned);
+    let judged: Vec<Vec<String>> = results.aims.iter().map(aim).collect();
+    lines(&mut text, &header, &judged);
+    text.push('\n');
+    for figures in &results.measurements {
+        let parts: Vec<String> = figures.parts.iter().map(|(name, value)| format!("{name} {}", short(value))).collect();
+        if !parts.is_empty() {
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "{}, round {}: {}", figures.measurement, figures.round, parts.join(", "));
         }
-        let rounds: Vec<String> = ratios.iter().map(|ratio| format!("{ratio:.2}")).collect();
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "{one} / {other}: {:.2} (rounds {})", median(&ratios), rounds.join(", "));
     }
     let _ = writeln!(text, "{} cores shared by all processes; {} partitions", results.cores, results.partitions);
     if !results.settings.is_empty() {
         let _ = writeln!(text, "set: {}", results.settings.join(" "));
     }
     text
+}
+
+fn aim(aim: &Aim) -> Vec<String> {
+    let rounds: Vec<String> = aim.rounds.iter().map(|round| format!("{round:.2}")).collect();
+    vec![
+        aim.aim.to_owned(),
+        format!("{:.2}", aim.found),
+        format!("{} {}", if aim.at_least { ">" } else { "<" }, aim.wanted),
+        if aim.met { "met" } else { "missed" }.to_owned(),
+        rounds.join(", "),
+    ]
+}
+
+/// A part with no more digits than it has sense.
+fn short(value: &serde_json::Value) -> String {
+    match value.as_f64() {
+        Some(number) if number.abs() >= 1000.0 => grouped(number),
+        Some(number) => format!("{number:.2}"),
+        None => value.to_string(),
+    }
 }
 
 fn row(name: &str, rounds: &[&Figures]) -> Vec<String> {

@@ -102,6 +102,9 @@ impl Record {
         ];
         for server in &self.servers {
             let role = server.role.to_uppercase();
+            if let Some(folder) = self.logs.parent() {
+                pairs.push((format!("{role}_DATA"), folder.join("data").join(&server.role).display().to_string()));
+            }
             pairs.push((format!("{role}_PID"), server.process.id.to_string()));
             pairs.push((format!("{role}_PORT"), server.port.to_string()));
             pairs.push((format!("{role}_LOG"), server.log.display().to_string()));
