@@ -14,7 +14,7 @@ use moorline_pipeline::model::ClusterTime;
 use moorline_pipeline::source::{Images, Selection};
 use moorline_pipeline::task::cut::Budget;
 use moorline_runtime::settings::{
-    ContractMode, ContractSettings, OplogGuard, Oversize, Settings, SnapshotMode, SnapshotSettings,
+    ContractMode, ContractSettings, OplogGuard, Oversize, RateLimits, Settings, SnapshotMode, SnapshotSettings,
 };
 use moorline_sink_kafka::{
     ControlTopics, Credentials, KafkaSettings, KafkaSink, RegistryExaminer, RegistrySettings, SchemaRegistry,
@@ -91,6 +91,7 @@ fn source_settings(config: &Config) -> SourceSettings {
         settings.command_timeout = config.mongodb_socket_timeout_ms;
     }
     settings.read_ahead_bytes = config.max_queue_size_in_bytes / 4;
+    settings.poll_interval = config.poll_interval_ms;
     settings.app_name = format!("moorline-{}", config.name);
     settings
 }
@@ -230,6 +231,10 @@ fn snapshot(config: &Config) -> SnapshotSettings {
         threads: config.snapshot_max_threads,
         chunk_rows: config.incremental_snapshot_chunk_size,
         chunk_bytes: config.snapshot_chunk_bytes,
+        rate_limits: RateLimits {
+            documents: config.snapshot_rate_limit_documents,
+            bytes: config.snapshot_rate_limit_bytes,
+        },
         gate_max: config.snapshot_gate_max_ms,
         include: (!config.snapshot_include_collection_list.is_empty()).then(|| Selection {
             include: config.snapshot_include_collection_list.clone(),

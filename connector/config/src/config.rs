@@ -94,6 +94,8 @@ pub struct Config {
     pub capture_start_op_time: Option<u64>,
     /// How long the server waits for a change before it answers with none.
     pub cursor_max_await_time_ms: Duration,
+    /// The least time between two questions for changes while there are few.
+    pub poll_interval_ms: Duration,
 
     // Snapshot.
     /// When collections are read.
@@ -108,6 +110,10 @@ pub struct Config {
     pub incremental_snapshot_chunk_size: u32,
     /// Bytes of a chunk.
     pub snapshot_chunk_bytes: usize,
+    /// `snapshot.rate.limit.documents`; 0 for no limit.
+    pub snapshot_rate_limit_documents: u64,
+    /// `snapshot.rate.limit.bytes`; 0 for no limit.
+    pub snapshot_rate_limit_bytes: u64,
     /// The longest time that rows wait while the stream has something to say.
     pub snapshot_gate_max_ms: Duration,
     /// What a forecast past the oplog's window does.

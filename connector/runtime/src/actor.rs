@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use crate::budget::{Budget, Held};
 use crate::clock::now_ms;
 use crate::gate::may_close;
+use crate::pace::Pace;
 use crate::report::Report;
 use crate::settings::{Settings, Until};
 use crate::work::{Close, Event, Job};
@@ -67,6 +68,8 @@ pub(crate) struct Actor<S: Source> {
     /// Bytes of a row, by what is known: so a chunk asks for no more rows than it may hold bytes.
     pub(crate) row_bytes: HashMap<Namespace, usize>,
     pub(crate) snapshot: Snapshot,
+    /// How fast its chunks may follow one another.
+    pub(crate) pace: Pace,
     pub(crate) snapshotting: Arc<HashSet<Namespace>>,
     /// When `snapshot.delay.ms` has passed.
     pub(crate) snapshot_from: Instant,
@@ -129,7 +132,11 @@ impl<S: Source> Actor<S> {
                 && Instant::now() >= self.snapshot_from
                 && self.caught_up(x)
                 && may_close(x, now_ms(), self.history_window, self.inexact_until);
-            if wants_rows && let Some(room) = self.budget.try_hold(self.chunk_bytes) {
+            let pause = self.pace.wait(Instant::now());
+            if wants_rows
+                && pause.is_zero()
+                && let Some(room) = self.budget.try_hold(self.chunk_bytes)
+            {
                 self.gate(x, room).await?;
                 continue;
             }
@@ -139,8 +146,9 @@ impl<S: Source> Actor<S> {
                 event = self.events.recv() => self.event(event)?,
                 () = stop.cancelled() => {}
                 // The commits lag behind: rows wait, and the stream goes first.
-                () = budget.room(self.chunk_bytes), if wants_rows => {}
+                () = budget.room(self.chunk_bytes), if wants_rows && pause.is_zero() => {}
                 reply = self.stream.next() => self.reply(reply?)?,
+                () = tokio::time::sleep(pause), if wants_rows && !pause.is_zero() => {}
             }
         }
     }

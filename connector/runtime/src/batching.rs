@@ -7,14 +7,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use bytes::Bytes;
 use moorline_pipeline::anchor::Inexact;
 use moorline_pipeline::error::{Failure, Next, Problem, Result};
-use moorline_pipeline::model::{ClusterTime, Id, Namespace, Op, canonical};
+use moorline_pipeline::model::{ClusterTime, Id, Namespace, Op, canonical_id};
 use moorline_pipeline::source::{Images as Mode, Source};
 use moorline_pipeline::task::cut::{Budget, Cut};
 use moorline_pipeline::task::frontier::Sequenced;
-use moorline_pipeline::task::images;
+use moorline_pipeline::task::images::{self, LookUps};
 use tracing::{debug, info, warn};
 
 use crate::actor::Actor;
@@ -26,7 +25,8 @@ use crate::work::{EventBatch, Image, Job};
 /// too much, the batch is cut anew.
 #[derive(Default)]
 struct Images {
-    found: HashMap<images::Key, Image>,
+    /// By the numbers of the plan.
+    found: Vec<Option<Image>>,
     inexact: BTreeMap<Namespace, Vec<Inexact>>,
     bytes: usize,
     /// Keys that were read later than the cut, and when.
@@ -47,12 +47,13 @@ impl<S: Source> Actor<S> {
             let events = self.frontier.take(cut.count);
             let plan = images::plan(&events, &self.overtaken, self.settings.images == Mode::Boundary);
             let epochs = (!plan.look_ups.is_empty()).then(|| self.epochs.clone());
-            let mut images = Images { inexact: self.lifecycle(&events), ..Images::default() };
+            let found = (0..plan.images).map(|_| None).collect();
+            let mut images = Images { found, inexact: self.lifecycle(&events), ..Images::default() };
             // A group of one time is never split, whatever its images take.
             let one_group = events[0].change.time == events[events.len() - 1].change.time;
             let limit = if one_group { usize::MAX } else { self.settings.image_bytes() };
-            for (namespace, ids) in &plan.look_ups {
-                if !self.look_up(namespace, ids, cut.at, limit, &mut images).await? {
+            for wanted in plan.look_ups {
+                if !self.look_up(wanted, cut.at, limit, &mut images).await? {
                     debug!(events = events.len(), images = images.bytes, "a shorter batch, for the size of its images");
                     self.shorter = Some((events.len() / 2).max(1));
                     self.epochs = epochs.unwrap_or_default();
@@ -87,20 +88,14 @@ impl<S: Source> Actor<S> {
 
     /// The images of updated documents at the cut; where it has left the history window, at a later time. `false` where
     /// they would be more bytes than the limit.
-    async fn look_up(
-        &mut self,
-        namespace: &Namespace,
-        ids: &[Id],
-        at: ClusterTime,
-        limit: usize,
-        images: &mut Images,
-    ) -> Result<bool> {
-        let Some(uuid) = self.epochs.get(namespace).copied() else { return Ok(true) };
+    async fn look_up(&mut self, wanted: LookUps, at: ClusterTime, limit: usize, images: &mut Images) -> Result<bool> {
+        let LookUps { namespace, ids, keys } = wanted;
+        let Some(uuid) = self.epochs.get(&namespace).copied() else { return Ok(true) };
         let boundary = at.pred();
         let room = limit - images.bytes.min(limit);
-        let found = match self.source.look_up(namespace, &uuid, ids, Some(boundary), room).await {
+        let found = match self.source.look_up(&namespace, &uuid, &ids, Some(boundary), room).await {
             Err(failure) if failure.next == Next::NewTime => {
-                self.source.look_up(namespace, &uuid, ids, None, room).await?
+                self.source.look_up(&namespace, &uuid, &ids, None, room).await?
             }
             other => other?,
         };
@@ -111,40 +106,38 @@ impl<S: Source> Actor<S> {
         let late = found.at > boundary;
         if !found.same_epoch {
             warn!(collection = %namespace, keys = ids.len(), "a drop or rename hides the images of updated documents");
-            let mut reason = Inexact::of("image-missing", namespace);
+            let mut reason = Inexact::of("image-missing", &namespace);
             reason.keys = Some(ids.len() as i64);
             images.inexact.entry(namespace.clone()).or_default().push(reason);
             return Ok(true);
         }
         if let Some(until) = found.unsettled_until {
-            images.inexact.entry(namespace.clone()).or_default().push(unsettled(namespace, until));
+            images.inexact.entry(namespace.clone()).or_default().push(unsettled(&namespace, until));
         }
-        let mut documents: HashMap<Vec<u8>, Bytes> = HashMap::with_capacity(found.documents.len());
+        let numbers: HashMap<&[u8], u32> = keys.iter().map(|(key, number)| (&**key, *number)).collect();
+        let mut key = Vec::new();
         for document in found.documents {
-            let raw = bson::RawDocument::from_bytes(&document).ok();
-            if let Some(id) = raw.and_then(|d| d.get("_id").ok().flatten()) {
-                let mut key = Vec::with_capacity(24);
-                canonical(id, &mut key);
-                documents.insert(key, document);
+            key.clear();
+            let keyed = bson::RawDocument::from_bytes(&document).is_ok_and(|raw| canonical_id(raw, &mut key));
+            if let Some(number) = numbers.get(&*key).filter(|_| keyed) {
+                images.found[*number as usize] = Some(Image { document: Some(document), at: found.at });
             }
         }
-        for id in ids {
-            let mut key = Vec::with_capacity(24);
-            canonical(id.value(), &mut key);
-            let document = documents.remove(&key);
-            if document.is_none() && !late {
-                if images.inexact.contains_key(namespace) {
+        drop(numbers);
+        for (id, (key, number)) in ids.iter().zip(keys) {
+            let image = &mut images.found[number as usize];
+            if image.is_none() && !late {
+                if images.inexact.contains_key(&namespace) {
                     // The batch itself drops or renames the collection, or its documents are not those of one time:
                     // that hides the image, and is said.
                     continue;
                 }
-                return Err(image_missing(namespace, id, boundary));
+                return Err(image_missing(&namespace, id, boundary));
             }
-            let key: images::Key = (namespace.clone(), key.into());
+            image.get_or_insert(Image { document: None, at: found.at });
             if late {
-                images.overtaken.push((key.clone(), found.at));
+                images.overtaken.push(((namespace.clone(), key), found.at));
             }
-            images.found.insert(key, Image { document, at: found.at });
         }
         Ok(true)
     }
@@ -180,7 +173,8 @@ impl<S: Source> Actor<S> {
                         inexact.entry(to.clone()).or_default().push(Inexact::of("ghosts-possible", to));
                     }
                 }
-                Op::Invalidate => warn!(time = %change.time, "the change stream was invalidated"),
+                // The frontier keeps it to itself.
+                Op::Invalidate => {}
                 Op::Other => {
                     debug!(collection = %namespace, op = change.op_name.as_deref(), "recognised, and without effect on data")
                 }

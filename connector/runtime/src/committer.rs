@@ -17,6 +17,7 @@ use moorline_pipeline::sink::{Committed, ControlRecord, ControlTopic, LaneSink};
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
+use crate::buffers::Buffers;
 use crate::clock::now_ms;
 use crate::contracts::Bound;
 use crate::faults::{self, Point};
@@ -29,6 +30,7 @@ pub(crate) struct Committer<K> {
     pub(crate) ledger: Ledger,
     pub(crate) lane: u32,
     pub(crate) report: Arc<Report>,
+    pub(crate) buffers: Arc<Buffers>,
     /// The stream's pipeline, as stored with the position.
     pub(crate) pipeline: String,
 }
@@ -141,6 +143,7 @@ impl<K: LaneSink> Committer<K> {
             self.sink.renew()?;
         }
         faults::pass(Point::CommitAnswered, self.lane)?;
+        data.into_iter().for_each(|batch| self.buffers.give(batch));
         self.tell(&deltas);
         let anchor = closed.anchor.map(|anchor| {
             debug!(lane = self.lane, id = anchor.id, kind = anchor.kind, exact = anchor.exact, "anchor");

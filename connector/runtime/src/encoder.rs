@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 use tracing::warn;
 
 use crate::budget::Held;
+use crate::buffers::Buffers;
 use crate::contracts::{Bound, Contracts};
 use crate::items::{self, Item};
 use crate::opening::Collection;
@@ -39,6 +40,7 @@ pub(crate) struct Encoder<R> {
     report: Arc<Report>,
     runtime: tokio::runtime::Handle,
     orders: mpsc::Sender<Order>,
+    buffers: Arc<Buffers>,
     collections: HashMap<Namespace, Collection>,
     data: Vec<Arc<Encoded>>,
     quarantine: Vec<ControlRecord>,
@@ -53,6 +55,7 @@ impl<R: Registry> Encoder<R> {
         report: Arc<Report>,
         runtime: tokio::runtime::Handle,
         orders: mpsc::Sender<Order>,
+        buffers: Arc<Buffers>,
     ) -> Self {
         Self {
             contracts,
@@ -60,6 +63,7 @@ impl<R: Registry> Encoder<R> {
             report,
             runtime,
             orders,
+            buffers,
             collections: HashMap::new(),
             data: Vec::new(),
             quarantine: Vec::new(),
@@ -173,7 +177,10 @@ impl<R: Registry> Encoder<R> {
     /// Opens collections that have no plan yet, and begins a new export where the epoch is another one.
     fn open_missing(&mut self, items: &[Item<'_>], snapshotting: &HashSet<Namespace>) -> Result<()> {
         let mut seen: HashSet<&Namespace> = HashSet::new();
-        for item in items {
+        // Once for each run of one collection, and a document in it if there is one: a chunk is one run.
+        let alike = |one: &Item<'_>, next: &Item<'_>| one.namespace == next.namespace && one.uuid == next.uuid;
+        for run in items.chunk_by(alike) {
+            let item = run.iter().find(|item| item.document.is_some()).unwrap_or(&run[0]);
             if let Some(collection) = self.collections.get(item.namespace) {
                 if item.uuid.is_some() && collection.epoch != item.uuid {
                     warn!(collection = %item.namespace, "the collection was created anew: a new export begins");
@@ -224,10 +231,11 @@ impl<R: Registry> Encoder<R> {
 
     /// Encodes all items; `Err(namespace)` where that collection's contract should be widened first.
     fn attempt(&mut self, items: &[Item<'_>], settled: &HashSet<Namespace>) -> Result<Result<Made, Namespace>> {
-        let mut made = Made::default();
+        let mut made = Made { encoded: self.buffers.take(), ..Made::default() };
         made.encoded.records.reserve(items.len());
-        // Avro is smaller than its BSON, so the buffer is made once and hardly ever grows.
-        made.encoded.data.reserve(items.iter().filter_map(|item| item.document).map(|d| d.as_bytes().len()).sum());
+        // Avro is about two thirds of its BSON, so the buffer is made once and seldom grows.
+        let bytes: usize = items.iter().filter_map(|item| item.document).map(|d| d.as_bytes().len()).sum();
+        made.encoded.data.reserve(bytes / 4 * 3);
         // What depends on the collection is looked up once for each run of its items: a chunk is one run.
         for run in items.chunk_by(|one, next| one.namespace == next.namespace) {
             let namespace = run[0].namespace;

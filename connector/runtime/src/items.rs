@@ -2,11 +2,12 @@
 //! is widened on the way) twice.
 
 use bson::RawDocument;
+use bson::oid::ObjectId;
 use bson::raw::RawBsonRef;
 use moorline_pipeline::contract::plan::Meta;
 use moorline_pipeline::error::{Failure, Problem, Result};
 use moorline_pipeline::model::{Namespace, Op, Uuid};
-use moorline_pipeline::task::images::{Treatment, key_of};
+use moorline_pipeline::task::images::Treatment;
 
 use crate::work::{EventBatch, RowBatch};
 
@@ -43,7 +44,7 @@ pub(crate) fn of_rows(batch: &RowBatch) -> Result<Vec<Item<'_>>> {
     let mut items = Vec::with_capacity(batch.rows.len());
     for row in &batch.rows {
         let document = RawDocument::from_bytes(row).map_err(|e| broken(&batch.namespace, &e.to_string()))?;
-        let id = document.get("_id").ok().flatten().ok_or_else(|| broken(&batch.namespace, "a row has no _id"))?;
+        let id = id_of(document).ok_or_else(|| broken(&batch.namespace, "a row has no _id"))?;
         items.push(Item {
             namespace: &batch.namespace,
             uuid: Some(batch.uuid),
@@ -55,6 +56,15 @@ pub(crate) fn of_rows(batch: &RowBatch) -> Result<Vec<Item<'_>>> {
         });
     }
     Ok(items)
+}
+
+/// A document's `_id`. The server puts it first, and most are ObjectIds.
+fn id_of(document: &RawDocument) -> Option<RawBsonRef<'_>> {
+    const FIRST: &[u8] = b"\x07_id\0";
+    match document.as_bytes()[4..].strip_prefix(FIRST).and_then(<[u8]>::first_chunk) {
+        Some(id) => Some(RawBsonRef::ObjectId(ObjectId::from_bytes(*id))),
+        None => document.get("_id").ok().flatten(),
+    }
 }
 
 /// The events of a batch that give a record, in stream order.
@@ -77,10 +87,9 @@ pub(crate) fn of_events(batch: &EventBatch) -> Result<Vec<Item<'_>>> {
             Treatment::Other | Treatment::Overtaken => continue,
             // Counted with the collection; what it says stands in the later record of its key.
             Treatment::Folded => item.folded = 1,
-            Treatment::Image => {
-                let key = key_of(event).ok_or_else(|| broken(namespace, "an event has no key"))?;
+            Treatment::Image(number) => {
                 // No image: a drop hides it; the batch says so, and no record goes out.
-                let Some(image) = batch.images.get(&key) else { continue };
+                let Some(Some(image)) = batch.images.get(*number as usize) else { continue };
                 let op = if image.document.is_some() { b'u' } else { b'd' };
                 item.meta = meta(op, change.wall_ms, time, event.seq, image.at.as_u64());
                 if let Some(bytes) = &image.document {

@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::actor::{Ended, Goal};
+use crate::buffers::Buffers;
 use crate::clock::now_ms;
 use crate::committer::Committer;
 use crate::contracts::Contracts;
@@ -33,8 +34,10 @@ use crate::settings::Settings;
 use crate::start;
 use crate::work::Event;
 
-/// Jobs and orders that wait between the stages; each holds at most a batch's budget of bytes.
-const STAGE_SLOTS: usize = 2;
+/// Jobs that wait for the encoder; each holds at most a batch's budget of bytes.
+const JOB_SLOTS: usize = 1;
+/// Transactions that wait for the committer, beside the one that it commits and the one that is being encoded.
+const ORDER_SLOTS: usize = 1;
 /// Failures in a row, before the lane has ever run, after which a start is given up.
 const START_TRIES: u32 = 3;
 /// Longest wait between two tries.
@@ -126,21 +129,24 @@ impl<S: Source, K: Sink, R: Registry> Lane<S, K, R> {
                 return Err(failure);
             }
         };
-        let (jobs, jobs_in) = mpsc::channel(STAGE_SLOTS);
-        let (orders, orders_in) = mpsc::channel(STAGE_SLOTS);
+        let (jobs, jobs_in) = mpsc::channel(JOB_SLOTS);
+        let (orders, orders_in) = mpsc::channel(ORDER_SLOTS);
         let (tell, events) = mpsc::unbounded_channel::<Event>();
+        let buffers = Arc::new(Buffers::default());
         let encoder = Encoder::new(
             Arc::clone(&self.shared.contracts),
             Arc::clone(&self.shared.settings),
             Arc::clone(&self.shared.report),
             tokio::runtime::Handle::current(),
             orders,
+            Arc::clone(&buffers),
         );
         let committer = Committer {
             sink,
             ledger: Ledger::restore(started.facts, stored.position.as_ref(), stored.progress),
             lane: self.part.lane,
             report: Arc::clone(&self.shared.report),
+            buffers,
             pipeline: started.pipeline,
         };
         let told = tell.clone();

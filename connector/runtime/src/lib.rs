@@ -13,6 +13,7 @@
 mod actor;
 mod batching;
 mod budget;
+mod buffers;
 mod clock;
 mod committer;
 pub mod connector;
@@ -24,6 +25,7 @@ mod gate;
 mod items;
 mod lane;
 mod opening;
+mod pace;
 mod quarantine;
 mod reading;
 mod records;

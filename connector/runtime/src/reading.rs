@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use moorline_pipeline::anchor::Inexact;
 use moorline_pipeline::error::{Next, Result};
@@ -20,13 +20,12 @@ use crate::budget::{Held, OVERHEAD};
 use crate::clock::now_ms;
 use crate::faults::{self, Point};
 use crate::gate::Gate;
-use crate::settings::Settings;
 use crate::work::{Job, RowBatch};
 
 /// How many batches of the stream make a transaction of rows: rows have no latency, so the commit's round trip counts.
 const BATCHES_A_TRANSACTION: usize = 4;
 /// Bytes after which a transaction of rows is closed.
-const BYTES_A_TRANSACTION: usize = 16 << 20;
+const BYTES_A_TRANSACTION: usize = 10 << 20;
 /// The server's time limit of one chunk.
 const CHUNK_MAX_TIME: Duration = Duration::from_secs(10);
 
@@ -43,7 +42,8 @@ impl<S: Source> Actor<S> {
         loop {
             while reads.len() < self.settings.snapshot.threads && !stale && !self.stop.is_cancelled() {
                 let tick_due = self.ticks.due(self.frontier.x()).is_some();
-                if !gate.may_read(!self.frontier.pending().is_empty() || tick_due) {
+                let waiting = !self.frontier.pending().is_empty() || tick_due;
+                if !gate.may_read(waiting) || !self.pace.wait(Instant::now()).is_zero() {
                     break;
                 }
                 if !self.snapshot.has_ready() {
@@ -52,15 +52,8 @@ impl<S: Source> Actor<S> {
                 let Some(held) = first.take().or_else(|| self.budget.try_hold(self.chunk_bytes)) else { break };
                 let Some(task) = self.snapshot.ready() else { break };
                 let limit = self.chunk_rows(&task.namespace);
-                reads.spawn(read(
-                    held,
-                    Arc::clone(&self.source),
-                    task,
-                    limit,
-                    x,
-                    Arc::clone(&self.settings),
-                    self.lane,
-                ));
+                let max_bytes = self.pace.bytes(self.settings.snapshot.chunk_bytes);
+                reads.spawn(read(held, Arc::clone(&self.source), task, (limit, max_bytes), x, self.lane));
             }
             if reads.is_empty() {
                 break;
@@ -76,6 +69,7 @@ impl<S: Source> Actor<S> {
                             rows += chunk.rows.len();
                             bytes += chunk.bytes;
                             let took = chunk.bytes + chunk.rows.len() * OVERHEAD;
+                            self.pace.read(chunk.rows.len() as u64, chunk.bytes as u64, Instant::now());
                             held.resize(&self.budget, took);
                             if let Some(each) = chunk.bytes.checked_div(chunk.rows.len()) {
                                 self.row_bytes.insert(task.namespace.clone(), each);
@@ -118,7 +112,8 @@ impl<S: Source> Actor<S> {
     fn chunk_rows(&self, namespace: &Namespace) -> u32 {
         let Settings { snapshot, .. } = &*self.settings;
         let each = self.row_bytes.get(namespace).copied().unwrap_or_default().max(1);
-        snapshot.chunk_rows.min(u32::try_from(snapshot.chunk_bytes / each).unwrap_or(u32::MAX).max(1))
+        let rows = snapshot.chunk_rows.min(u32::try_from(snapshot.chunk_bytes / each).unwrap_or(u32::MAX).max(1));
+        self.pace.rows(rows)
     }
 
     async fn chunk(&mut self, task: Task, chunk: Chunk, held: Held, x: ClusterTime) -> Result<()> {
@@ -159,13 +154,13 @@ pub(crate) fn unsettled(namespace: &Namespace, until: ClusterTime) -> Inexact {
     Inexact { until: Some(until.succ()), ..Inexact::of("no-snapshot-reads", namespace) }
 }
 
+/// Reads a chunk of at most `size` rows and bytes.
 async fn read<S: Source>(
     held: Held,
     source: Arc<S>,
     task: Task,
-    limit: u32,
+    size: (u32, usize),
     x: ClusterTime,
-    settings: Arc<Settings>,
     lane: u32,
 ) -> (Task, Held, Result<Chunk>) {
     if let Err(failure) = faults::pass(Point::ReadBefore, lane) {
@@ -176,8 +171,8 @@ async fn read<S: Source>(
         uuid: task.uuid,
         lo: task.lo.clone(),
         hi: task.hi.clone(),
-        limit,
-        max_bytes: settings.snapshot.chunk_bytes,
+        limit: size.0,
+        max_bytes: size.1,
         at: x.pred(),
         max_time: CHUNK_MAX_TIME,
     };

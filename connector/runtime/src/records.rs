@@ -85,8 +85,10 @@ fn push(
     if value.is_none() {
         delta.counts.tombstones += 1;
     } else {
-        let digest = || collection.bound.value_digest.clone();
-        delta.value_schemas.entry(collection.bound.value_id).or_insert_with(digest);
+        // All records of a part are of one version, so the last one added is nearly always this one.
+        if delta.value_schemas.last_key_value().is_none_or(|(id, _)| *id != collection.bound.value_id) {
+            delta.value_schemas.insert(collection.bound.value_id, collection.bound.value_digest.clone());
+        }
     }
     let partition = partition(key_bytes, collection.partition_count);
     encoded.records.push(Record { topic: collection.topic, partition, key, value, headers });

@@ -16,8 +16,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::actor::{Actor, Committed, Goal};
 use crate::budget::Budget;
+use crate::pace::Pace;
 use crate::report::Report;
-use crate::settings::{Settings, Until};
+use crate::settings::{RateLimits, Settings, Until};
 use crate::work::{Event, Job, OpenJob};
 
 /// An actor without its channels.
@@ -57,7 +58,9 @@ impl<S: Source> Seed<S> {
         if self.ends_with_snapshot && goal.until.is_none() {
             goal.until = Some(Until::Snapshot);
         }
+        let RateLimits { documents, bytes } = self.settings.snapshot.rate_limits;
         Actor {
+            pace: Pace::new(documents, bytes),
             handed: ClusterTime::default(),
             snapshot_from: Instant::now() + self.settings.snapshot.delay,
             committed: Committed { snapshot_done: false, ..Committed::default() },

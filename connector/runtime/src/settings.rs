@@ -63,6 +63,15 @@ pub enum ContractMode {
     Pinned,
 }
 
+/// `snapshot.rate.limit.*`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RateLimits {
+    /// Documents a second; 0 for no limit.
+    pub documents: u64,
+    /// Bytes a second; 0 for no limit.
+    pub bytes: u64,
+}
+
 /// Snapshot settings.
 #[derive(Clone, Debug)]
 pub struct SnapshotSettings {
@@ -78,6 +87,8 @@ pub struct SnapshotSettings {
     pub chunk_rows: u32,
     /// Bytes of a chunk.
     pub chunk_bytes: usize,
+    /// Most that is read in a second.
+    pub rate_limits: RateLimits,
     /// Longest time that the gate stays closed while the stream has something to say.
     pub gate_max: Duration,
     /// What a forecast past the oplog's window does.

@@ -3,7 +3,7 @@
 //! Invariants: parts go out in the order in which they were handed on; what stands between two [`Close`]s is one Kafka
 //! transaction; a [`Close`] carries the position that becomes durable with it.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -14,7 +14,7 @@ use moorline_pipeline::offsets::SnapshotProgress;
 use moorline_pipeline::sink::{ControlRecord, Encoded, TopicIndex};
 use moorline_pipeline::task::cut::Ticks;
 use moorline_pipeline::task::frontier::Sequenced;
-use moorline_pipeline::task::images::{Key, Treatment};
+use moorline_pipeline::task::images::Treatment;
 
 use crate::budget::Held;
 use crate::contracts::Bound;
@@ -33,7 +33,8 @@ pub(crate) struct Image {
 pub(crate) struct EventBatch {
     pub(crate) events: Vec<Sequenced>,
     pub(crate) treatments: Vec<Treatment>,
-    pub(crate) images: HashMap<Key, Image>,
+    /// By the numbers of [`Treatment::Image`]; `None` where a drop hides it.
+    pub(crate) images: Vec<Option<Image>>,
     /// Collections whose first snapshot is still under way: an export that begins with an event is not complete there.
     pub(crate) snapshotting: Arc<HashSet<Namespace>>,
     /// What makes a collection inexact from this batch on.

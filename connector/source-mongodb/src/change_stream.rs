@@ -2,6 +2,8 @@
 //!
 //! ```text
 //! open -> aggregate with batchSize 0 -> opening reply -> getMore, getMore, ... -> error or end
+//!          ^                                             invalidate of the one collection |
+//!          '---------------------- after its token --------------------------------------'
 //! ```
 //!
 //! Invariants: the opening reply is empty and stands for "nothing delivered": what is to be found, and what is lost,
@@ -14,12 +16,16 @@ use std::time::Duration;
 
 use bson::{Bson, RawDocumentBuf, doc};
 use futures_util::StreamExt;
+use mongodb::Database;
+use mongodb::options::SelectionCriteria;
 use mongodb::raw_batch_cursor::RawBatchCursor;
 use moorline_pipeline::error::{Failure, Result};
+use moorline_pipeline::model::Token;
 use moorline_pipeline::source::{ChangeStream, RawReply, StartFrom, StreamSpec};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
+use tracing::debug;
 
 use crate::client::{CommandError, Connection};
 use crate::error::{self, Call};
@@ -28,6 +34,15 @@ use crate::reply::ReplyBuffer;
 
 /// How much of the read-ahead one permit stands for.
 const PERMIT_BYTES: usize = 1024;
+
+/// CommandNotSupportedOnView.
+const VIEW: i32 = 166;
+/// InvalidNamespace.
+const INVALID_NAMESPACE: i32 = 73;
+
+/// Bytes of a reply below which the next question may wait: each reply is a transaction, and a server that answers for
+/// every event makes one of every event.
+const FEW_BYTES: usize = 1 << 20;
 
 /// A reply or the end, and the part of the read-ahead that it holds.
 type Queued = (Result<RawReply>, Option<OwnedSemaphorePermit>);
@@ -46,33 +61,51 @@ pub struct MongoStream {
 
 /// Opens a change stream.
 pub(crate) async fn open(connection: &Arc<Connection>, spec: &StreamSpec, from: &StartFrom) -> Result<MongoStream> {
-    let plan = Plan::of(spec);
+    match open_plan(connection, spec, Plan::of(spec), from).await {
+        // A view, or a name that no collection can have: what is wrong with it is said when collections are listed.
+        Err((failure, Some(VIEW | INVALID_NAMESPACE))) => {
+            debug!(why = failure.problem.why, "no stream of the one collection that is named");
+            open_plan(connection, spec, Plan::above_collections(spec), from).await.map_err(|(failure, _)| failure)
+        }
+        opened => opened.map_err(|(failure, _)| failure),
+    }
+}
+
+/// The same with the server's code, where it has refused.
+async fn open_plan(
+    connection: &Arc<Connection>,
+    spec: &StreamSpec,
+    plan: Plan,
+    from: &StartFrom,
+) -> std::result::Result<MongoStream, (Failure, Option<i32>)> {
     let comment = format!("moorline {:016x}", rand::random::<u64>());
-    let command = plan.command(from, 0, &comment)?;
     let (client, number) = connection.client();
-    let database = client.database(plan.database());
-    let preference = connection.preference();
     let (sender, queue) = mpsc::unbounded_channel();
     let (opened, is_open) = oneshot::channel();
     let stop = CancellationToken::new();
+    let pipeline = plan.to_text();
+    let opener = Opener {
+        database: client.database(plan.database()),
+        plan,
+        preference: connection.preference(),
+        batch_size: spec.batch_size,
+        max_await: spec.max_await,
+        comment: comment.clone(),
+    };
     let reader = Reader {
         sender,
         budget: Arc::new(Semaphore::new(permits(connection.read_ahead_bytes) as usize)),
         most: permits(connection.read_ahead_bytes),
+        interval: connection.poll_interval,
         stop: stop.clone(),
         place: connection.place.clone(),
     };
-    let (batch_size, max_await, note) = (spec.batch_size, spec.max_await, Bson::from(comment.as_str()));
+    let open = opener.command(from).map_err(|failure| (failure, None))?;
     tokio::spawn(async move {
-        let mut open = database.run_raw_cursor_command(command);
-        open = open.batch_size(batch_size).max_time(max_await).comment(note);
-        if let Some(preference) = preference {
-            open = open.selection_criteria(preference);
-        }
-        match open.batch().await {
+        match opener.open(open).await {
             // Where nobody waits any more, the cursor is dropped, and so killed.
             Ok(cursor) => match opened.send(Ok(())) {
-                Ok(()) => reader.run(cursor).await,
+                Ok(()) => reader.run(&opener, cursor).await,
                 Err(_) => drop(cursor),
             },
             Err(e) => drop(opened.send(Err(e))),
@@ -81,10 +114,13 @@ pub(crate) async fn open(connection: &Arc<Connection>, spec: &StreamSpec, from: 
     let _stop = stop.drop_guard();
     match tokio::time::timeout(connection.command_timeout, is_open).await {
         Ok(Ok(Ok(()))) => {}
-        Ok(Ok(Err(e))) => return Err(connection.failure(&CommandError::Driver(e), Call::Stream)),
+        Ok(Ok(Err(e))) => {
+            let code = error::code(&e);
+            return Err((connection.failure(&CommandError::Driver(e), Call::Stream), Some(code)));
+        }
         Ok(Err(_)) | Err(_) => {
             connection.replace(number);
-            return Err(error::silent(&connection.place, connection.command_timeout.as_secs()));
+            return Err((error::silent(&connection.place, connection.command_timeout.as_secs()), None));
         }
     }
     let silence = (3 * spec.max_await).max(Duration::from_secs(10)) + connection.command_timeout;
@@ -94,10 +130,35 @@ pub(crate) async fn open(connection: &Arc<Connection>, spec: &StreamSpec, from: 
         queue,
         silence,
         waiting_since: None,
-        pipeline: plan.to_text(),
+        pipeline,
         comment,
         _stop,
     })
+}
+
+/// What opens a cursor, at the start and after the stream of a collection has ended with a drop or a rename.
+struct Opener {
+    database: Database,
+    plan: Plan,
+    preference: Option<SelectionCriteria>,
+    batch_size: u32,
+    max_await: Duration,
+    comment: String,
+}
+
+impl Opener {
+    fn command(&self, from: &StartFrom) -> Result<RawDocumentBuf> {
+        self.plan.command(from, 0, &self.comment)
+    }
+
+    async fn open(&self, command: RawDocumentBuf) -> mongodb::error::Result<RawBatchCursor> {
+        let open = self.database.run_raw_cursor_command(command).batch_size(self.batch_size);
+        let mut open = open.max_time(self.max_await).comment(Bson::from(self.comment.as_str()));
+        if let Some(preference) = self.preference.clone() {
+            open = open.selection_criteria(preference);
+        }
+        open.batch().await
+    }
 }
 
 fn permits(bytes: usize) -> u32 {
@@ -109,37 +170,72 @@ struct Reader {
     sender: mpsc::UnboundedSender<Queued>,
     budget: Arc<Semaphore>,
     most: u32,
+    interval: Duration,
     stop: CancellationToken,
     place: String,
 }
 
 impl Reader {
-    async fn run(self, mut cursor: RawBatchCursor) {
+    /// Reads until the receiver is gone or the stream has ended.
+    async fn run(self, opener: &Opener, mut cursor: RawBatchCursor) {
+        loop {
+            let Some(invalidated) = self.drain(cursor).await else { return };
+            // The collection was dropped or renamed: what is written under its name from then on is in a new cursor.
+            let command = match opener.command(&StartFrom::Token(invalidated)) {
+                Ok(command) => command,
+                Err(failure) => return drop(self.sender.send((Err(failure), None))),
+            };
+            cursor = match opener.open(command).await {
+                Ok(cursor) => cursor,
+                Err(e) => return drop(self.sender.send((Err(error::failure(&e, Call::Stream, &self.place)), None))),
+            };
+        }
+    }
+
+    /// Sends a cursor's replies; the token of the `invalidate` that it has ended with, else nothing goes on.
+    async fn drain(&self, mut cursor: RawBatchCursor) -> Option<Token> {
         let mut opening = true;
+        let mut invalidated = None;
+        let mut asked = Instant::now();
         while let Some(batch) = cursor.next().await {
             if self.stop.is_cancelled() {
-                return;
+                return None;
             }
             let reply = match batch {
                 Ok(batch) => ReplyBuffer::new(batch),
                 Err(e) => {
                     // The receiver may be gone, and then nobody needs to know.
                     drop(self.sender.send((Err(error::failure(&e, Call::Stream, &self.place)), None)));
-                    return;
+                    return None;
                 }
             };
+            if reply.is_last() {
+                // The server ends the cursor of a change stream with an `invalidate` only.
+                invalidated = reply.token();
+            }
             // A reply larger than the whole budget takes all of it, and so passes alone.
             let wanted = permits(reply.len()).min(self.most);
             let permit = tokio::select! {
                 permit = Arc::clone(&self.budget).acquire_many_owned(wanted) => permit.ok(),
-                () = self.stop.cancelled() => return,
+                () = self.stop.cancelled() => return None,
             };
+            let few = reply.len() < FEW_BYTES && !opening;
             let reply = RawReply { raw: reply.into_bytes(), opening: std::mem::take(&mut opening) };
             if self.sender.send((Ok(reply), permit)).is_err() {
-                return;
+                return None;
             }
+            if few {
+                tokio::select! {
+                    () = tokio::time::sleep_until(asked + self.interval) => {}
+                    () = self.stop.cancelled() => return None,
+                }
+            }
+            asked = Instant::now();
         }
-        drop(self.sender.send((Err(error::ended(&self.place)), None)));
+        if invalidated.is_none() {
+            drop(self.sender.send((Err(error::ended(&self.place)), None)));
+        }
+        invalidated
     }
 }
 

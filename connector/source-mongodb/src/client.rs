@@ -39,6 +39,8 @@ pub(crate) struct Connection {
     pub(crate) command_timeout: Duration,
     /// Bytes that a stream may read ahead.
     pub(crate) read_ahead_bytes: usize,
+    /// Least time between two questions for few changes.
+    pub(crate) poll_interval: Duration,
     /// The connection string as people may see it.
     pub(crate) place: String,
 }
@@ -53,6 +55,7 @@ impl Connection {
             current: Mutex::new((client, 0)),
             command_timeout: settings.command_timeout,
             read_ahead_bytes: settings.read_ahead_bytes,
+            poll_interval: settings.poll_interval,
             place,
         })
     }

@@ -4,8 +4,11 @@
 //! A collection that was dropped or renamed reads as empty without an error, so the result counts only where the UUID
 //! is the epoch's before *and* after. Documents may be large: reading ends at the caller's limit, and says so.
 
+use std::io::Write as _;
+
 use bson::raw::cstr;
-use bson::{RawArrayBuf, RawDocumentBuf, rawdoc};
+use bson::spec::ElementType;
+use bson::{RawDocumentBuf, rawdoc};
 use moorline_pipeline::error::{Next, Result};
 use moorline_pipeline::model::{ClusterTime, Id, Namespace, Uuid};
 use moorline_pipeline::source::LookUp;
@@ -127,17 +130,41 @@ fn past(max_bytes: usize) -> impl FnMut(&ReplyBuffer) -> bool + Send + 'static {
 }
 
 fn command(coll: &str, ids: &[Id], concern: &bson::RawDocument, limit: std::time::Duration) -> RawDocumentBuf {
-    let mut list = RawArrayBuf::new();
-    for id in ids {
-        list.push(id.value());
-    }
-    let mut filter = RawDocumentBuf::new();
-    filter.append(cstr!("_id"), rawdoc! { "$in": list });
     let most = i64::try_from(ids.len()).unwrap_or(i64::MAX);
-    let mut command = rawdoc! { "find": coll, "filter": filter, "batchSize": most.max(1) };
+    let mut command = rawdoc! { "find": coll };
+    command.append(cstr!("filter"), one_of(ids));
+    command.append(cstr!("batchSize"), most.max(1));
     command.append(cstr!("maxTimeMS"), i64::try_from(limit.as_millis()).unwrap_or(i64::MAX).max(1));
     command.append(cstr!("readConcern"), concern);
     command
+}
+
+/// `{"_id": {"$in": [...]}}`, written in one go: there are thousands in a batch.
+fn one_of(ids: &[Id]) -> RawDocumentBuf {
+    const TAGS: [(u8, &[u8]); 2] =
+        [(ElementType::EmbeddedDocument as u8, b"_id\0"), (ElementType::Array as u8, b"$in\0")];
+    let mut bytes = Vec::with_capacity(ids.iter().map(|id| id.as_bytes().len()).sum::<usize>() + 32);
+    let mut starts = vec![0];
+    bytes.extend_from_slice(&[0; 4]);
+    for (tag, name) in TAGS {
+        bytes.push(tag);
+        bytes.extend_from_slice(name);
+        starts.push(bytes.len());
+        bytes.extend_from_slice(&[0; 4]);
+    }
+    for (place, id) in ids.iter().enumerate() {
+        let (tag, value) = id.value_bytes();
+        bytes.push(tag);
+        // Writing to memory cannot fail.
+        let _ = write!(bytes, "{place}\0");
+        bytes.extend_from_slice(value);
+    }
+    for start in starts.into_iter().rev() {
+        bytes.push(0);
+        let len = (bytes.len() - start) as i32;
+        bytes[start..start + 4].copy_from_slice(&len.to_le_bytes());
+    }
+    RawDocumentBuf::from_bytes(bytes).expect("lengths and zeros are where a document has them")
 }
 
 /// Runs of ids that fit into one command. No ids still give one empty run where a time is to be chosen.
@@ -160,6 +187,14 @@ mod tests {
     use bson::raw::RawBsonRef;
 
     use super::*;
+
+    #[test]
+    fn a_filter_is_what_the_driver_would_write() {
+        let text = Id::new(RawBsonRef::String("ä"));
+        let ids = [Id::new(RawBsonRef::Int32(7)), text, Id::new(RawBsonRef::Null)];
+        assert_eq!(one_of(&ids), rawdoc! { "_id": { "$in": [7, "ä", bson::RawBson::Null] } });
+        assert_eq!(one_of(&[]), rawdoc! { "_id": { "$in": [] } });
+    }
 
     #[test]
     fn runs_are_bounded_by_number_and_bytes() {

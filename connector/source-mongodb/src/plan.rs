@@ -18,7 +18,15 @@ pub(crate) struct Plan {
 
 impl Plan {
     pub(crate) fn of(spec: &StreamSpec) -> Self {
-        let level = selection::level(&spec.selection);
+        Self::at(selection::level(&spec.selection), spec)
+    }
+
+    /// The plan for a server that refuses a stream of the one collection that is named, such as a view.
+    pub(crate) fn above_collections(spec: &StreamSpec) -> Self {
+        Self::at(selection::above_collections(&spec.selection), spec)
+    }
+
+    fn at(level: Level, spec: &StreamSpec) -> Self {
         let mut options = doc! { "showExpandedEvents": true };
         if level == Level::Cluster {
             options.insert("allChangesForCluster", true);
@@ -29,7 +37,7 @@ impl Plan {
             Images::Lookup => drop(options.insert("fullDocument", "updateLookup")),
         }
         let mut stages = vec![doc! { "$changeStream": options }];
-        stages.extend(selection::events(&spec.selection).map(|condition| doc! { "$match": condition }));
+        stages.extend(selection::events(&spec.selection, &level).map(|condition| doc! { "$match": condition }));
         // By exclusion, so that the token and whatever a newer server adds stay as they are.
         stages.push(doc! { "$project": { "updateDescription": 0_i32, "fullDocumentBeforeChange": 0_i32 } });
         Self { level, stages }
@@ -37,14 +45,19 @@ impl Plan {
 
     pub(crate) fn database(&self) -> &str {
         match &self.level {
-            Level::Database(name) => name,
+            Level::Collection(name, _) | Level::Database(name) => name,
             Level::Cluster => "admin",
         }
     }
 
-    /// As canonical Extended JSON: `{"database": ..., "pipeline": [...]}`, `admin` for the whole cluster.
+    /// As canonical Extended JSON: `{"database": ..., "collection": ..., "pipeline": [...]}`, without the collection
+    /// for a whole database, and `admin` for the whole cluster.
     pub(crate) fn to_text(&self) -> String {
-        let text = doc! { "database": self.database(), "pipeline": self.stages.clone() };
+        let mut text = doc! { "database": self.database() };
+        if let Level::Collection(_, collection) = &self.level {
+            text.insert("collection", collection);
+        }
+        text.insert("pipeline", self.stages.clone());
         Bson::from(text).into_canonical_extjson().to_string()
     }
 
@@ -56,7 +69,12 @@ impl Plan {
             stored.get_array("pipeline").ok()?.iter().map(|s| s.as_document().cloned()).collect::<Option<_>>()?;
         let cluster = stages.first()?.get_document("$changeStream").ok()?.contains_key("allChangesForCluster");
         let database = stored.get_str("database").ok()?.to_owned();
-        Some(Self { level: if cluster { Level::Cluster } else { Level::Database(database) }, stages })
+        let level = match stored.get_str("collection") {
+            Ok(collection) => Level::Collection(database, collection.to_owned()),
+            Err(_) if cluster => Level::Cluster,
+            Err(_) => Level::Database(database),
+        };
+        Some(Self { level, stages })
     }
 
     /// The opening command.
@@ -75,8 +93,12 @@ impl Plan {
                 options.insert("startAtOperationTime", bson::Timestamp::from(*time));
             }
         }
+        let target: Bson = match &self.level {
+            Level::Collection(_, collection) => collection.as_str().into(),
+            Level::Database(_) | Level::Cluster => 1_i32.into(),
+        };
         let command = doc! {
-            "aggregate": 1_i32,
+            "aggregate": target,
             "pipeline": stages,
             "cursor": { "batchSize": batch_size },
             "comment": comment,
@@ -101,19 +123,33 @@ mod tests {
 
     #[test]
     fn a_plan_is_stored_as_text_and_read_back() {
-        let database = plan(&["shop.a"], Images::Boundary);
+        let collection = plan(&["shop.a"], Images::Boundary);
+        assert_eq!(
+            collection.to_text(),
+            concat!(
+                r#"{"database":"shop","collection":"a","pipeline":[{"$changeStream":{"showExpandedEvents":true}},"#,
+                r#"{"$project":{"updateDescription":{"$numberInt":"0"},"fullDocumentBeforeChange":{"$numberInt":"0"}}}]}"#
+            )
+        );
+        let database = plan(&["shop.a", "shop.b"], Images::Boundary);
         let expected = concat!(
             r#"{"database":"shop","pipeline":[{"$changeStream":{"showExpandedEvents":true}},{"$match":{"$or":["#,
-            r#"{"ns.db":"shop","ns.coll":"a"},{"to.db":"shop","to.coll":"a"},"#,
+            r#"{"ns.db":"shop","ns.coll":{"$in":["a","b"]}},{"to.db":"shop","to.coll":{"$in":["a","b"]}},"#,
             r#"{"operationType":"dropDatabase","ns.db":{"$in":["shop"]}},{"operationType":"invalidate"}]}},"#,
             r#"{"$project":{"updateDescription":{"$numberInt":"0"},"fullDocumentBeforeChange":{"$numberInt":"0"}}}]}"#
         );
         assert_eq!(database.to_text(), expected);
-        for plan in [database, plan(&[], Images::Post), plan(&["shop.a", "crm.b"], Images::Lookup)] {
+        for plan in [collection, database, plan(&[], Images::Post), plan(&["shop.a", "crm.b"], Images::Lookup)] {
             let back = Plan::from_text(&plan.to_text()).expect("it is read back");
             assert_eq!((&back.level, &back.stages), (&plan.level, &plan.stages));
         }
         assert!(Plan::from_text("[]").is_none() && Plan::from_text(r#"{"database":"x","pipeline":[]}"#).is_none());
+    }
+
+    #[test]
+    fn one_collection_is_asked_by_its_name() {
+        let command = plan(&["shop.a"], Images::Boundary).command(&StartFrom::Now, 0, "c").expect("a command");
+        assert_eq!(command.get_str("aggregate").unwrap(), "a");
     }
 
     #[test]

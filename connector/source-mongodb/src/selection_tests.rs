@@ -8,13 +8,26 @@ fn selection(include: &[&str], exclude: &[&str], literal: bool) -> Selection {
 }
 
 fn golden(selection: &Selection) -> String {
-    Bson::from(events(selection).expect("a condition")).into_canonical_extjson().to_string()
+    Bson::from(events(selection, &level(selection)).expect("a condition")).into_canonical_extjson().to_string()
 }
 
 #[test]
 fn everything_needs_no_filter() {
-    assert_eq!(events(&selection(&[], &[], false)), None);
+    assert_eq!(events(&selection(&[], &[], false), &Level::Cluster), None);
     assert_eq!(level(&selection(&[], &[], false)), Level::Cluster);
+}
+
+#[test]
+fn one_collection_and_a_whole_database_need_no_filter() {
+    let one = selection(&[r"shop\.orders"], &[], false);
+    assert_eq!(level(&one), Level::Collection("shop".to_owned(), "orders".to_owned()));
+    assert_eq!(events(&one, &level(&one)), None);
+    assert_eq!(above_collections(&one), Level::Database("shop".to_owned()));
+    assert!(events(&one, &above_collections(&one)).is_some());
+    let whole = selection(&[r"shop\..*"], &[], false);
+    assert_eq!((level(&whole), events(&whole, &level(&whole))), (Level::Database("shop".to_owned()), None));
+    let but_one = selection(&[r"shop\..*"], &[r"shop\.tmp"], false);
+    assert!(events(&but_one, &level(&but_one)).is_some());
 }
 
 #[test]

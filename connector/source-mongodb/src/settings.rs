@@ -32,6 +32,8 @@ pub struct Settings {
     pub command_timeout: Duration,
     /// Bytes of replies that a change stream may read ahead. One larger reply still passes, alone.
     pub read_ahead_bytes: usize,
+    /// Least time between two questions for changes, while there are few of them.
+    pub poll_interval: Duration,
     /// The name that stands in the server's log.
     pub app_name: String,
 }
@@ -62,6 +64,7 @@ impl Settings {
             heartbeat: Duration::from_secs(10),
             command_timeout: Duration::from_secs(30),
             read_ahead_bytes: 64 << 20,
+            poll_interval: Duration::from_millis(10),
             app_name: "moorline".to_owned(),
         }
     }

@@ -60,7 +60,14 @@ pub(super) const KEYS: &[Definition] = &[
         .default("67108864")
         .like("= (0)"),
     ignored("max.queue.size", "what is read ahead is bounded in bytes: max.queue.size.in.bytes"),
-    ignored("poll.interval.ms", "nothing is polled: the server answers as soon as there is a change"),
+    key(
+        "poll.interval.ms",
+        Kind::Duration(0, 60_000),
+        "The least time between two questions for changes while there are few: each answer is a transaction, so that a \
+         short time is a low latency, and a long one costs source and broker less.",
+    )
+    .default("10")
+    .like("= (500)"),
     key("guardrail.collections.max", Kind::Number(0, i64::MAX), "Most collections; 0 for no limit.")
         .default("0")
         .low()

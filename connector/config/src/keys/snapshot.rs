@@ -60,16 +60,18 @@ pub(super) const KEYS: &[Definition] = &[
         .default("0")
         .low()
         .only(&["0"]),
-    key("snapshot.rate.limit.documents", Kind::Number(0, i64::MAX), "Most documents a second; 0 for no limit.")
+    key(
+        "snapshot.rate.limit.documents",
+        Kind::Number(0, i64::MAX),
+        "Most documents a second, of each lane; 0 for no limit.",
+    )
+    .default("0")
+    .ours()
+    .low(),
+    key("snapshot.rate.limit.bytes", Kind::Number(0, i64::MAX), "Most bytes a second, of each lane; 0 for no limit.")
         .default("0")
         .ours()
-        .low()
-        .only(&["0"]),
-    key("snapshot.rate.limit.bytes", Kind::Number(0, i64::MAX), "Most bytes a second; 0 for no limit.")
-        .default("0")
-        .ours()
-        .low()
-        .only(&["0"]),
+        .low(),
     key("gap.policy", Kind::Choice(GAPS), "What happens when the oplog no longer holds the position.")
         .default("stop")
         .like("`snapshot.mode=when_needed`")

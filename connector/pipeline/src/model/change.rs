@@ -2,13 +2,12 @@
 //!
 //! Invariant: parsing copies nothing of the document; a `Change` keeps the reply's buffer alive by a reference count.
 
-use std::ops::Range;
-
 use bson::RawDocument;
 use bson::raw::RawBsonRef;
 use bytes::Bytes;
 
-use super::{ClusterTime, Namespace, Token, Uuid};
+use super::{ClusterTime, Id, Namespace, Token, TokenError, Uuid};
+use crate::contract::plan::walk::{Elements, Malformed, Value, tag};
 
 /// What an event says. Names are the server's `operationType`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -36,17 +35,17 @@ pub enum Op {
 }
 
 impl Op {
-    fn of(name: &str) -> Self {
+    fn of(name: &[u8]) -> Self {
         match name {
-            "insert" => Self::Insert,
-            "update" => Self::Update,
-            "replace" => Self::Replace,
-            "delete" => Self::Delete,
-            "drop" => Self::Drop,
-            "rename" => Self::Rename,
-            "dropDatabase" => Self::DropDatabase,
-            "invalidate" => Self::Invalidate,
-            "create" => Self::Create,
+            b"insert" => Self::Insert,
+            b"update" => Self::Update,
+            b"replace" => Self::Replace,
+            b"delete" => Self::Delete,
+            b"drop" => Self::Drop,
+            b"rename" => Self::Rename,
+            b"dropDatabase" => Self::DropDatabase,
+            b"invalidate" => Self::Invalidate,
+            b"create" => Self::Create,
             _ => Self::Other,
         }
     }
@@ -79,55 +78,49 @@ pub struct Change {
     pub to: Option<Namespace>,
     /// `collectionUUID`.
     pub uuid: Option<Uuid>,
-    token: Range<usize>,
-    key: Option<Range<usize>>,
-    full: Option<Range<usize>>,
+    token: Place,
+    key: Option<Place>,
+    id: Option<Place>,
+    full: Option<Place>,
+}
+
+/// Where a value stands in its event.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    tag: u8,
+    start: u32,
+    len: u32,
 }
 
 impl Change {
     /// Takes an event apart. `event` is one raw document. `last` is the namespace of the event before, reused when equal.
     pub fn parse(event: Bytes, last: Option<&Namespace>) -> Result<Self, ChangeError> {
-        let doc = RawDocument::from_bytes(&event).map_err(|e| ChangeError(e.to_string()))?;
         let base = event.as_ptr() as usize;
-        let range = |inner: &RawDocument| {
-            let start = inner.as_bytes().as_ptr() as usize - base;
-            start..start + inner.as_bytes().len()
+        let place = |value: Value<'_>| {
+            let start = value.bytes.as_ptr() as usize - base;
+            Place { tag: value.tag, start: start as u32, len: value.bytes.len() as u32 }
         };
         let (mut op, mut op_name, mut time, mut wall, mut ns, mut to, mut uuid) =
             (None, None, None, None, None, None, None);
-        let (mut token, mut key, mut full) = (None, None, None);
-        for element in doc.iter_elements() {
-            let element = element.map_err(|e| ChangeError(e.to_string()))?;
-            let name = element.key().as_str();
-            let wanted = matches!(
-                name,
-                "_id"
-                    | "operationType"
-                    | "clusterTime"
-                    | "wallTime"
-                    | "ns"
-                    | "to"
-                    | "collectionUUID"
-                    | "documentKey"
-                    | "fullDocument"
-            );
-            if !wanted {
-                continue;
-            }
-            let value = element.value().map_err(|e| ChangeError(format!("{name}: {e}")))?;
-            match (name, value) {
-                ("_id", RawBsonRef::Document(d)) => token = Some(range(d)),
-                ("operationType", RawBsonRef::String(s)) => {
-                    op = Some(Op::of(s));
-                    op_name = Some(s);
+        let (mut token, mut key, mut id, mut full) = (None, None, None, None);
+        let mut elements = Elements::of(&event).map_err(malformed)?;
+        while let Some((name, value)) = elements.next().map_err(malformed)? {
+            match (name, value.tag) {
+                (b"_id", tag::DOCUMENT) => token = Some(place(value)),
+                (b"operationType", tag::STRING) => {
+                    op = Some(Op::of(value.text()));
+                    op_name = Some(value.text());
                 }
-                ("clusterTime", RawBsonRef::Timestamp(t)) => time = Some(ClusterTime::from(t)),
-                ("wallTime", RawBsonRef::DateTime(d)) => wall = Some(d.timestamp_millis()),
-                ("ns", RawBsonRef::Document(d)) => ns = namespace(d, last)?,
-                ("to", RawBsonRef::Document(d)) => to = namespace(d, None)?,
-                ("collectionUUID", RawBsonRef::Binary(b)) => uuid = b.bytes.try_into().ok(),
-                ("documentKey", RawBsonRef::Document(d)) => key = Some(range(d)),
-                ("fullDocument", RawBsonRef::Document(d)) => full = Some(range(d)),
+                (b"clusterTime", tag::TIMESTAMP) => time = Some(ClusterTime::from_u64(value.eight() as u64)),
+                (b"wallTime", tag::DATE) => wall = Some(value.eight()),
+                (b"ns", tag::DOCUMENT) => ns = Some(namespace(value, last)?),
+                (b"to", tag::DOCUMENT) => to = Some(namespace(value, None)?),
+                (b"collectionUUID", tag::BINARY) => uuid = value.binary().map_err(malformed)?.1.try_into().ok(),
+                (b"documentKey", tag::DOCUMENT) => {
+                    key = Some(place(value));
+                    id = find(value.bytes, b"_id")?.map(place);
+                }
+                (b"fullDocument", tag::DOCUMENT) => full = Some(place(value)),
                 _ => {}
             }
         }
@@ -137,7 +130,7 @@ impl Change {
         if op.is_document() && (key.is_none() || ns.is_none()) {
             return Err(missing("documentKey or ns"));
         }
-        let op_name = if op == Op::Other { op_name.map(Into::into) } else { None };
+        let op_name = op_name.filter(|_| op == Op::Other).map(|name| String::from_utf8_lossy(name).into());
         let token = token.ok_or_else(|| missing("_id"))?;
         Ok(Self {
             op,
@@ -149,6 +142,7 @@ impl Change {
             uuid,
             token,
             key,
+            id,
             full,
             event,
         })
@@ -156,27 +150,31 @@ impl Change {
 
     /// The event's resume token.
     pub fn token(&self) -> Token {
-        Token::new(self.part(&self.token))
+        Token::new(self.part(self.token))
+    }
+    /// The cluster time at its head.
+    pub fn token_time(&self) -> Result<ClusterTime, TokenError> {
+        super::token::time_of(self.part(self.token))
     }
     /// `documentKey`, for events of documents.
     pub fn document_key(&self) -> Option<&RawDocument> {
-        self.key.as_ref().map(|r| self.part(r))
+        self.key.map(|place| self.part(place))
     }
     /// `documentKey._id`, for events of documents.
     pub fn id(&self) -> Option<RawBsonRef<'_>> {
         self.document_key()?.get("_id").ok()?
     }
+    /// `documentKey._id` on its own.
+    pub fn owned_id(&self) -> Option<Id> {
+        self.id.map(|place| Id::of_bytes(place.tag, self.bytes(place)))
+    }
+    /// Appends the canonical bytes of `documentKey._id` (see [`super::canonical`]); false where there is none.
+    pub fn canonical_id(&self, out: &mut Vec<u8>) -> bool {
+        self.document_key().is_some_and(|key| super::canonical_id(key, out))
+    }
     /// `fullDocument`, where the event has one.
     pub fn full_document(&self) -> Option<&RawDocument> {
-        self.full.as_ref().map(|r| self.part(r))
-    }
-    /// `fullDocument` as a slice of the reply.
-    pub fn full_bytes(&self) -> Option<Bytes> {
-        self.full.as_ref().map(|r| self.event.slice(r.clone()))
-    }
-    /// `documentKey` as a slice of the reply.
-    pub fn key_bytes(&self) -> Option<Bytes> {
-        self.key.as_ref().map(|r| self.event.slice(r.clone()))
+        self.full.map(|place| self.part(place))
     }
     /// The whole event.
     pub fn raw(&self) -> &RawDocument {
@@ -191,16 +189,41 @@ impl Change {
         self.event.is_empty()
     }
 
-    fn part(&self, range: &Range<usize>) -> &RawDocument {
-        RawDocument::from_bytes(&self.event[range.clone()]).expect("a range of a document that was checked")
+    fn bytes(&self, place: Place) -> &[u8] {
+        &self.event[place.start as usize..(place.start + place.len) as usize]
+    }
+
+    fn part(&self, place: Place) -> &RawDocument {
+        RawDocument::from_bytes(self.bytes(place)).expect("a part of a document that was checked")
     }
 }
 
-fn namespace(doc: &RawDocument, last: Option<&Namespace>) -> Result<Option<Namespace>, ChangeError> {
-    let db = doc.get_str("db").map_err(|e| ChangeError(format!("ns: {e}")))?;
-    let coll = doc.get_str("coll").unwrap_or("*");
-    Ok(Some(match last {
-        Some(last) if last.db() == db && last.coll() == coll => last.clone(),
+/// The value of a name in a document.
+fn find<'a>(document: &'a [u8], wanted: &[u8]) -> Result<Option<Value<'a>>, ChangeError> {
+    let mut elements = Elements::of(document).map_err(malformed)?;
+    while let Some((name, value)) = elements.next().map_err(malformed)? {
+        if name == wanted {
+            return Ok(Some(value));
+        }
+    }
+    Ok(None)
+}
+
+fn namespace(value: Value<'_>, last: Option<&Namespace>) -> Result<Namespace, ChangeError> {
+    let text = |name: &[u8]| match find(value.bytes, name)? {
+        Some(value) if value.tag == tag::STRING => {
+            std::str::from_utf8(value.text()).map(Some).map_err(|e| ChangeError(format!("ns: {e}")))
+        }
+        _ => Ok(None),
+    };
+    let db = text(b"db")?.ok_or_else(|| ChangeError("ns: no db".to_owned()))?;
+    let coll = text(b"coll")?.unwrap_or("*");
+    Ok(match last {
+        Some(last) if last.is(db, coll) => last.clone(),
         _ => Namespace::new(db, coll),
-    }))
+    })
+}
+
+fn malformed(_: Malformed) -> ChangeError {
+    ChangeError("bytes that are not BSON".to_owned())
 }

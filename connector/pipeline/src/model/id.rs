@@ -5,6 +5,11 @@
 use bson::raw::RawBsonRef;
 use bson::{RawDocument, RawDocumentBuf};
 
+use crate::contract::plan::walk::{Elements, tag};
+
+/// Bytes of `{"_id": value}` beside the value's: length, tag, name, the zero at the end.
+const FRAME: usize = 10;
+
 /// An owned `_id`: the one-field document `{"_id": value}` in BSON.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Id(Box<[u8]>);
@@ -15,6 +20,21 @@ impl Id {
         let mut doc = RawDocumentBuf::new();
         doc.append(bson::raw::cstr!("_id"), value);
         Self(doc.into_bytes().into())
+    }
+    /// Of a value's tag and bytes, as they stand in a document.
+    pub(crate) fn of_bytes(tag: u8, value: &[u8]) -> Self {
+        let len = value.len() + FRAME;
+        let mut doc = Vec::with_capacity(len);
+        doc.extend_from_slice(&(len as i32).to_le_bytes());
+        doc.push(tag);
+        doc.extend_from_slice(b"_id\0");
+        doc.extend_from_slice(value);
+        doc.push(0);
+        Self(doc.into_boxed_slice())
+    }
+    /// Tag of the value, and its bytes as they stand in a document.
+    pub fn value_bytes(&self) -> (u8, &[u8]) {
+        (self.0[4], &self.0[FRAME - 1..self.0.len() - 1])
     }
     /// Of stored bytes; `None` if they are not a document that has an `_id`.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
@@ -72,15 +92,44 @@ pub fn canonical(value: RawBsonRef<'_>, out: &mut Vec<u8>) {
             out.push(b']');
         }
         other => {
-            out.push(other.element_type() as u8);
-            let start = out.len();
-            out.extend_from_slice(&[0; 4]);
             let id = Id::new(other);
-            out.extend_from_slice(&id.as_bytes()[9..id.as_bytes().len() - 1]);
-            let len = (out.len() - start - 4) as u32;
-            out[start..start + 4].copy_from_slice(&len.to_be_bytes());
+            let (tag, bytes) = id.value_bytes();
+            by_type(tag, bytes, out);
         }
     }
+}
+
+/// [`canonical`] of a document's `_id`; false where it has none.
+pub fn canonical_id(document: &RawDocument, out: &mut Vec<u8>) -> bool {
+    let mut elements = Elements::of(document.as_bytes()).ok();
+    while let Some(Ok(Some((name, value)))) = elements.as_mut().map(Elements::next) {
+        if name == b"_id" && canonical_bytes(value.tag, value.bytes, out) {
+            return true;
+        }
+        if name == b"_id" {
+            break;
+        }
+    }
+    document.get("_id").ok().flatten().is_some_and(|id| {
+        canonical(id, out);
+        true
+    })
+}
+
+/// [`canonical`] of a value's tag and bytes, where these alone decide; false, and nothing appended, for numbers and what
+/// may hold numbers.
+pub(crate) fn canonical_bytes(tag: u8, bytes: &[u8], out: &mut Vec<u8>) -> bool {
+    let decides = !matches!(tag, tag::INT32 | tag::INT64 | tag::DOUBLE | tag::DECIMAL | tag::DOCUMENT | tag::ARRAY);
+    if decides {
+        by_type(tag, bytes, out);
+    }
+    decides
+}
+
+fn by_type(tag: u8, bytes: &[u8], out: &mut Vec<u8>) {
+    out.push(tag);
+    out.extend_from_slice(&(bytes.len() as u32).to_be_bytes());
+    out.extend_from_slice(bytes);
 }
 
 fn canonical_integer(n: i64, out: &mut Vec<u8>) {
@@ -109,6 +158,21 @@ mod tests {
         let mut out = Vec::new();
         canonical(RawBsonRef::Document(document), &mut out);
         out
+    }
+
+    #[test]
+    fn bytes_alone_give_the_same_as_values() {
+        let document = rawdoc! { "a": "text", "b": bson::oid::ObjectId::from_bytes([7; 12]), "c": bson::RawBson::Null,
+        "d": bson::Binary { subtype: bson::spec::BinarySubtype::Uuid, bytes: vec![9; 16] }, "e": true };
+        for element in document.iter() {
+            let (_, value) = element.unwrap();
+            let (mut of_value, mut of_bytes) = (Vec::new(), Vec::new());
+            canonical(value, &mut of_value);
+            let id = Id::new(value);
+            let (tag, bytes) = id.value_bytes();
+            assert!(canonical_bytes(tag, bytes, &mut of_bytes));
+            assert_eq!((of_value, Id::of_bytes(tag, bytes)), (of_bytes, id));
+        }
     }
 
     #[test]

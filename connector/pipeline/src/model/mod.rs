@@ -8,7 +8,7 @@ mod time;
 mod token;
 
 pub use change::{Change, ChangeError, Op};
-pub use id::{Id, canonical};
+pub use id::{Id, canonical, canonical_id};
 pub use namespace::Namespace;
 pub use reply::Reply;
 pub use time::ClusterTime;

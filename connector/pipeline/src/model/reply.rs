@@ -4,10 +4,10 @@
 //! reply's `$clusterTime` plus one increment). `operationTime` and `$clusterTime` are never a frontier.
 
 use bson::RawDocument;
-use bson::raw::RawBsonRef;
 use bytes::Bytes;
 
 use super::{Change, ChangeError, ClusterTime, Token};
+use crate::contract::plan::walk::{Elements, tag};
 
 /// A reply, taken apart.
 #[derive(Clone, Debug)]
@@ -45,14 +45,15 @@ impl Reply {
         let batch = batch.map_err(|e| bad(&e.to_string()))?;
         let base = raw.as_ptr() as usize;
         let mut changes: Vec<Change> = Vec::new();
-        for element in batch {
-            let RawBsonRef::Document(event) = element.map_err(|e| bad(&e.to_string()))? else {
+        let mut events = Elements::of(batch.as_bytes()).map_err(|_| bad("its batch is no BSON"))?;
+        while let Some((_, event)) = events.next().map_err(|_| bad("its batch is no BSON"))? {
+            if event.tag != tag::DOCUMENT {
                 return Err(bad("an event is not a document"));
-            };
-            let start = event.as_bytes().as_ptr() as usize - base;
-            let event = raw.slice(start..start + event.as_bytes().len());
-            let last = changes.last().and_then(|c| c.namespace.clone());
-            changes.push(Change::parse(event, last.as_ref())?);
+            }
+            let start = event.bytes.as_ptr() as usize - base;
+            let event = raw.slice(start..start + event.bytes.len());
+            let change = Change::parse(event, changes.last().and_then(|c| c.namespace.as_ref()))?;
+            changes.push(change);
         }
         Ok(Self { changes, token, frontier, cluster_time, opening, bytes: raw.len() })
     }
@@ -61,7 +62,7 @@ impl Reply {
     pub fn check(&self) -> Result<(), &'static str> {
         let mut last = ClusterTime::default();
         for change in &self.changes {
-            if change.token().time() != Ok(change.time) {
+            if change.token_time() != Ok(change.time) {
                 return Err("I-TOKEN-1");
             }
             if change.time < last {

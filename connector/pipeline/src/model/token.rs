@@ -6,6 +6,7 @@
 use bson::RawDocument;
 
 use super::ClusterTime;
+use crate::contract::plan::walk::{Elements, tag};
 
 /// A resume token: the raw BSON document, as the server gave it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,16 +43,27 @@ impl Token {
     }
     /// The cluster time at the token's head: byte `0x82`, seconds, increment, big-endian, in hex.
     pub fn time(&self) -> Result<ClusterTime, TokenError> {
-        let data = self.as_raw().get_str("_data").map_err(|_| TokenError::Shape)?;
-        let head = data.as_bytes().get(..18).ok_or(TokenError::Head)?;
-        let mut bytes = [0_u8; 9];
-        hex::decode_to_slice(head, &mut bytes).map_err(|_| TokenError::Head)?;
-        if bytes[0] != 0x82 {
-            return Err(TokenError::Head);
-        }
-        let word = |at: usize| u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
-        Ok(ClusterTime::new(word(1), word(5)))
+        time_of(self.as_raw())
     }
+}
+
+/// The same of a token that stands in a reply.
+pub(super) fn time_of(token: &RawDocument) -> Result<ClusterTime, TokenError> {
+    let mut elements = Elements::of(token.as_bytes()).map_err(|_| TokenError::Shape)?;
+    let data = loop {
+        match elements.next() {
+            Ok(Some((b"_data", value))) if value.tag == tag::STRING => break value.text(),
+            Ok(Some((b"_data", _)) | None) | Err(_) => return Err(TokenError::Shape),
+            Ok(Some(_)) => {}
+        }
+    };
+    let mut bytes = [0_u8; 9];
+    hex::decode_to_slice(data.get(..18).ok_or(TokenError::Head)?, &mut bytes).map_err(|_| TokenError::Head)?;
+    if bytes[0] != 0x82 {
+        return Err(TokenError::Head);
+    }
+    let word = |at: usize| u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+    Ok(ClusterTime::new(word(1), word(5)))
 }
 
 #[cfg(test)]

@@ -3,11 +3,11 @@
 //! Invariants: X is the time of a reply's post-batch token once that reply's events are queued, never `operationTime`
 //! and never `$clusterTime` (I-FRONT-3). X never falls (I-TOKEN-2). Events at or after X wait (I-FRONT-1). Only on a
 //! replica set, and only after an empty reply of a cursor that has moved past its opening token, X is one past the
-//! token's time: a lone write is not held back. The opening token is never taken as delivered (I-FRONT-2).
+//! token's time: a lone write is not held back. So it is after an `invalidate`, which is never handed on. The opening token is never taken as delivered (I-FRONT-2).
 
 use std::collections::VecDeque;
 
-use crate::model::{Change, ClusterTime, Reply, Token};
+use crate::model::{Change, ClusterTime, Op, Reply, Token};
 
 /// An event with its place within its cluster time.
 #[derive(Clone, Debug)]
@@ -55,7 +55,13 @@ impl Frontier {
     pub fn accept(&mut self, reply: Reply) -> Result<(), Broken> {
         reply.check().map_err(Broken)?;
         let empty = reply.changes.is_empty();
+        // The stream of one collection ends with its drop or rename: nothing of it is left at that time.
+        let ended = reply.changes.last().is_some_and(|change| change.op == Op::Invalidate);
         for change in reply.changes {
+            // Of one way to ask only: a position must not name it, and asking after its drop brings it again.
+            if change.op == Op::Invalidate {
+                continue;
+            }
             if change.time < self.x || change.time < self.last_time {
                 return Err(Broken("I-FRONT-1"));
             }
@@ -71,7 +77,7 @@ impl Frontier {
             self.opening = Some(reply.frontier);
         }
         let moved = !reply.opening && self.opening.is_none_or(|opening| reply.frontier > opening);
-        let proven = if self.replica_set && empty && moved { reply.frontier.succ() } else { reply.frontier };
+        let proven = if self.replica_set && (ended || empty && moved) { reply.frontier.succ() } else { reply.frontier };
         // The token of a reply may repeat the time that an empty reply has proven: X stays.
         self.x = self.x.max(proven);
         self.token = Some((reply.token, reply.frontier));
@@ -123,7 +129,7 @@ impl Frontier {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::task::testing::reply;
+    use crate::task::testing::{reply, reply_of};
 
     #[test]
     fn x_is_the_tokens_time_and_events_at_x_wait() {
@@ -147,6 +153,18 @@ mod tests {
         routed.accept(reply(true, &[], (10, 1))).unwrap();
         routed.accept(reply(false, &[], (12, 1))).unwrap();
         assert_eq!(routed.x(), ClusterTime::new(12, 1), "never through mongos");
+    }
+
+    #[test]
+    fn an_invalidate_ends_its_time_and_is_never_handed_on() {
+        let mut frontier = Frontier::new(ClusterTime::default(), true);
+        frontier.accept(reply(true, &[], (10, 1))).unwrap();
+        frontier.accept(reply_of(false, &[((12, 1), "drop", 0), ((12, 1), "invalidate", 0)], (12, 1))).unwrap();
+        assert_eq!((frontier.x(), frontier.pending().len()), (ClusterTime::new(12, 2), 1));
+        let again = reply_of(false, &[((12, 1), "invalidate", 0)], (12, 1));
+        frontier.accept(reply(true, &[], (12, 1))).unwrap();
+        frontier.accept(again).unwrap();
+        assert_eq!(frontier.pending().len(), 1, "asked after the drop it comes again, before X");
     }
 
     #[test]

@@ -5,18 +5,18 @@
 //! another event of its key is folded into it; no missing image becomes a delete (I-IMG-2). A key looked up late, at
 //! T', emits nothing at or before T' from then on (I-ANCHOR-4).
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use super::frontier::Sequenced;
-use crate::model::{ClusterTime, Id, Namespace, Op, canonical};
+use crate::model::{ClusterTime, Id, Namespace, Op};
 
 /// What becomes of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Treatment {
     /// Goes out with its own content.
     Own,
-    /// Goes out with the image that was looked up for its key.
-    Image,
+    /// Goes out with the image that was looked up for its key: the number of its key, counted over the batch.
+    Image(u32),
     /// Is folded into the next event of its key in this batch.
     Folded,
     /// Was overtaken by a late look-up of its key: not emitted.
@@ -28,20 +28,26 @@ pub enum Treatment {
 /// A key within the connector: a collection and the canonical bytes of an `_id`.
 pub type Key = (Namespace, Box<[u8]>);
 
+/// Documents of a collection that are to be looked up.
+#[derive(Debug)]
+pub struct LookUps {
+    /// The collection.
+    pub namespace: Namespace,
+    /// Their `_id`s.
+    pub ids: Vec<Id>,
+    /// The canonical bytes of each, and its number in [`Treatment::Image`].
+    pub keys: Vec<(Box<[u8]>, u32)>,
+}
+
 /// What is to be done with each event of a batch, and what is to be looked up.
 #[derive(Debug, Default)]
 pub struct Plan {
     /// One an event.
     pub treatments: Vec<Treatment>,
-    /// `_id`s by collection.
-    pub look_ups: BTreeMap<Namespace, Vec<Id>>,
-}
-
-/// The key of an event of a document.
-pub fn key_of(event: &Sequenced) -> Option<Key> {
-    let mut bytes = Vec::with_capacity(24);
-    canonical(event.change.id()?, &mut bytes);
-    Some((event.change.namespace.clone()?, bytes.into()))
+    /// By collection.
+    pub look_ups: Vec<LookUps>,
+    /// How many documents are to be looked up.
+    pub images: u32,
 }
 
 /// Keys that were looked up late, and until when their events are overtaken.
@@ -55,51 +61,94 @@ impl Overtaken {
     }
     /// Forgets the keys whose time the frontier has passed.
     pub fn pass(&mut self, frontier: ClusterTime) {
-        self.0.retain(|_, at| *at >= frontier);
+        if !self.0.is_empty() {
+            self.0.retain(|_, at| *at >= frontier);
+        }
     }
     /// Whether nothing is held.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
-    fn holds(&self, key: &Key, time: ClusterTime) -> bool {
-        self.0.get(key).is_some_and(|at| time <= *at)
+    fn holds(&self, namespace: &Namespace, key: &[u8], time: ClusterTime) -> bool {
+        !self.0.is_empty() && self.0.get(&(namespace.clone(), key.into())).is_some_and(|at| time <= *at)
+    }
+}
+
+/// The canonical keys of a batch's events in one buffer, and which collection each is of.
+struct Keys {
+    bytes: Vec<u8>,
+    /// One an event: number of the collection, and where its key stands; `None` where it is not about a document.
+    places: Vec<Option<(u32, std::ops::Range<usize>)>>,
+    namespaces: Vec<Namespace>,
+}
+
+impl Keys {
+    fn of(events: &[Sequenced]) -> Self {
+        let places = Vec::with_capacity(events.len());
+        let mut keys = Self { bytes: Vec::with_capacity(events.len() * 20), places, namespaces: Vec::new() };
+        let mut last = 0;
+        for event in events {
+            let change = &event.change;
+            let start = keys.bytes.len();
+            let place = match &change.namespace {
+                Some(namespace) if change.op.is_document() && change.canonical_id(&mut keys.bytes) => {
+                    // Runs of one collection are long; a batch has few collections.
+                    if keys.namespaces.get(last) != Some(namespace) {
+                        let known = keys.namespaces.iter().position(|known| known == namespace);
+                        last = known.unwrap_or(keys.namespaces.len());
+                        if known.is_none() {
+                            keys.namespaces.push(namespace.clone());
+                        }
+                    }
+                    Some((last as u32, start..keys.bytes.len()))
+                }
+                _ => None,
+            };
+            keys.places.push(place);
+        }
+        keys
     }
 }
 
 /// Plans a batch. `look_up` is false where the stream brings the images itself.
 pub fn plan(events: &[Sequenced], overtaken: &Overtaken, look_up: bool) -> Plan {
-    let mut plan = Plan { treatments: vec![Treatment::Own; events.len()], look_ups: BTreeMap::new() };
-    let mut later: HashSet<Key> = HashSet::new();
+    if !look_up && overtaken.is_empty() {
+        let of = |event: &Sequenced| if event.change.op.is_document() { Treatment::Own } else { Treatment::Other };
+        return Plan { treatments: events.iter().map(of).collect(), ..Plan::default() };
+    }
+    let keys = Keys::of(events);
+    let mut plan = Plan { treatments: vec![Treatment::Own; events.len()], ..Plan::default() };
+    let mut of_namespace: Vec<Option<usize>> = vec![None; keys.namespaces.len()];
+    let mut later: HashSet<(u32, &[u8])> = HashSet::with_capacity(if look_up { events.len() } else { 0 });
     for (at, event) in events.iter().enumerate().rev() {
-        if !event.change.op.is_document() {
-            plan.treatments[at] = Treatment::Other;
-            continue;
-        }
-        let update = event.change.op == Op::Update;
-        if !update && later.is_empty() && overtaken.is_empty() && !look_up {
-            continue;
-        }
-        let Some(key) = key_of(event) else {
+        let Some((number, place)) = &keys.places[at] else {
             plan.treatments[at] = Treatment::Other;
             continue;
         };
-        if overtaken.holds(&key, event.change.time) {
+        let (namespace, key) = (&keys.namespaces[*number as usize], &keys.bytes[place.clone()]);
+        if overtaken.holds(namespace, key, event.change.time) {
             plan.treatments[at] = Treatment::Overtaken;
             continue;
         }
-        if update && look_up {
-            if later.contains(&key) {
-                plan.treatments[at] = Treatment::Folded;
-            } else {
-                plan.treatments[at] = Treatment::Image;
-                if let Some(id) = event.change.id() {
-                    plan.look_ups.entry(key.0.clone()).or_default().push(Id::new(id));
-                }
-            }
+        if !look_up {
+            continue;
         }
-        if look_up {
-            later.insert(key);
+        let is_last = later.insert((*number, key));
+        if event.change.op != Op::Update {
+            continue;
         }
+        let Some(id) = event.change.owned_id().filter(|_| is_last) else {
+            plan.treatments[at] = Treatment::Folded;
+            continue;
+        };
+        plan.treatments[at] = Treatment::Image(plan.images);
+        let index = *of_namespace[*number as usize].get_or_insert_with(|| {
+            plan.look_ups.push(LookUps { namespace: namespace.clone(), ids: Vec::new(), keys: Vec::new() });
+            plan.look_ups.len() - 1
+        });
+        plan.look_ups[index].ids.push(id);
+        plan.look_ups[index].keys.push((key.into(), plan.images));
+        plan.images += 1;
     }
     plan
 }
@@ -131,9 +180,10 @@ mod tests {
             ((5, 4), "drop", 0),
         ]);
         let plan = plan(&batch, &Overtaken::default(), true);
-        assert_eq!(plan.treatments, [Own, Folded, Own, Own, Folded, Image, Folded, Own, Other]);
-        let (namespace, ids) = plan.look_ups.iter().next().unwrap();
-        assert_eq!((namespace.as_str(), ids.len()), ("shop.orders", 1));
+        assert_eq!(plan.treatments, [Own, Folded, Own, Own, Folded, Image(0), Folded, Own, Other]);
+        assert_eq!((plan.look_ups.len(), plan.images), (1, 1));
+        let look_ups = &plan.look_ups[0];
+        assert_eq!((look_ups.namespace.as_str(), look_ups.ids.len(), look_ups.keys[0].1), ("shop.orders", 1, 0));
     }
 
     #[test]
@@ -141,8 +191,10 @@ mod tests {
         let batch =
             events(&[((5, 1), "update", 7), ((5, 2), "delete", 7), ((6, 1), "insert", 7), ((6, 1), "update", 8)]);
         let mut overtaken = Overtaken::default();
-        overtaken.insert(key_of(&batch[0]).unwrap(), ClusterTime::new(5, 9));
-        assert_eq!(plan(&batch, &overtaken, true).treatments, [Gone, Gone, Own, Image]);
+        let mut key = Vec::new();
+        assert!(batch[0].change.canonical_id(&mut key));
+        overtaken.insert((Namespace::new("shop", "orders"), key.into()), ClusterTime::new(5, 9));
+        assert_eq!(plan(&batch, &overtaken, true).treatments, [Gone, Gone, Own, Image(0)]);
         overtaken.pass(ClusterTime::new(6, 0));
         assert!(overtaken.is_empty());
     }
