@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use moorline_pipeline::anchor::Inexact;
 use moorline_pipeline::error::{Failure, Next, Problem, Result};
 use moorline_pipeline::model::{ClusterTime, Id, Namespace, Op, canonical_id};

@@ -110,7 +110,7 @@ impl<S: Source> Actor<S> {
 
     /// Rows of a chunk: those of the configuration, or as many as its bytes are likely to be.
     fn chunk_rows(&self, namespace: &Namespace) -> u32 {
-        let Settings { snapshot, .. } = &*self.settings;
+        let snapshot = &self.settings.snapshot;
         let each = self.row_bytes.get(namespace).copied().unwrap_or_default().max(1);
         let rows = snapshot.chunk_rows.min(u32::try_from(snapshot.chunk_bytes / each).unwrap_or(u32::MAX).max(1));
         self.pace.rows(rows)

@@ -51,10 +51,11 @@ impl MongoSource {
     }
 }
 
-/// The database that a stream over this selection is opened on; `None` where it is opened on the whole cluster.
+/// The database that a stream over this selection is opened on, or on one collection of; `None` where it is opened on the
+/// whole cluster.
 pub fn stream_database(selection: &Selection) -> Option<String> {
     match selection::level(selection) {
-        Level::Database(name) => Some(name),
+        Level::Collection(name, _) | Level::Database(name) => Some(name),
         Level::Cluster => None,
     }
 }
