@@ -82,10 +82,11 @@ def slow_finds(client: MongoClient, namespace: str, delay_ms: int):
 class OwnStack:
     """A stack of a test's own, whose servers may be killed: started and disturbed by `xtask stack`."""
 
-    def __init__(self, nodes: int):
+    def __init__(self, nodes: int, *options: str):
+        """`options` are those of `xtask stack up`, such as `--set kafka.X=V`."""
         self.xtask = variable("MOORLINE_XTASK")
         self.name = f"faults-{secrets.token_hex(3)}"
-        text = self._call("up", "--nodes", str(nodes), "--format", "env")
+        text = self._call("up", "--nodes", str(nodes), "--format", "env", *options)
         self.variables = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
         bootstrap, registry = self.variables["KAFKA_BOOTSTRAP"], self.variables["SCHEMA_REGISTRY_URL"]
         uri = self.variables["MONGODB_URI"]

@@ -12,6 +12,9 @@ use serde_json::{Value, json};
 use super::answer::{Answer, Server};
 use super::{Credentials, RegistrySettings, percent_encoded};
 
+/// Compatible with no record.
+const NOTHING_LIKE_OURS: &str = "\"string\"";
+
 /// The registry.
 #[derive(Clone, Debug, Default)]
 pub struct RegistryFacts {
@@ -72,7 +75,16 @@ impl RegistryExaminer {
         });
         let mode = self.optional(&what, &format!("mode/{path}")).await?;
         let level = self.optional(&what, &format!("config/{path}")).await?;
-        Ok(SubjectFacts { latest, mode: word(mode, "mode"), level: word(level, "compatibilityLevel") })
+        let mut level = word(level, "compatibilityLevel");
+        // Some registries say NONE of a subject that has no level of its own, and go by their own level: what they make
+        // of a schema that no level takes tells.
+        if level.as_deref() == Some("NONE")
+            && latest.is_some()
+            && self.judge(subject, NOTHING_LIKE_OURS).await?.is_some()
+        {
+            level = None;
+        }
+        Ok(SubjectFacts { latest, mode: word(mode, "mode"), level })
     }
 
     /// Whether the registry would take a schema as the next version of a subject that has one; its words where not.

@@ -2,10 +2,11 @@
 //!
 //! * [`gather`], [`ask_source`], [`ask_registry`]: the rim, which reads [`facts`] and judges nothing.
 //! * [`source`], [`rights`], [`oplog`], [`collections`], [`kafka`], [`topics`], [`registry`], [`files`]: verdicts, pure.
-//! * [`finding`], [`summary`], [`output`]: what is said.
+//! * [`profile`], [`advise`]: what there is, and which settings fit it. * [`finding`], [`summary`], [`output`]: what is said.
 //!
 //! Invariants: a verdict is a function of facts; all findings are told at once; nothing that is checked is changed.
 
+mod advise;
 mod ask_registry;
 mod ask_source;
 mod collections;
@@ -16,6 +17,7 @@ mod gather;
 mod kafka;
 mod oplog;
 mod output;
+mod profile;
 mod registry;
 mod rights;
 mod source;
@@ -33,14 +35,17 @@ use super::catalogue::{self, Catalogue};
 use crate::arguments::{Form, Global};
 use crate::failure::{Exit, Failed};
 use crate::{configuration, messages, wiring};
+use advise::Advice;
 use facts::Facts;
 use finding::{Area, Finding, Severity};
+use profile::Tally;
 
 /// Flags of `doctor`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   moorline doctor -c moorline.properties                 what would go wrong, before it does
   moorline doctor -c moorline.properties --fix-commands  with the commands that would mend it
+  moorline doctor -c moorline.properties --profile --advise --seconds 60
   moorline doctor -c moorline.properties -o json | jq -r '.findings[] | .severity + \" \" + .code + \" \" + .what'
 
 Exit codes: 0 no errors (there may be warnings), 1 errors, 3 a system could not be reached.")]
@@ -51,6 +56,15 @@ pub(crate) struct Doctor {
     /// How long each check may take
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
     timeout: u64,
+    /// Show sizes, `_id`s, write rates, hot keys and what a snapshot will take; looks at the change stream for a while
+    #[arg(long)]
+    profile: bool,
+    /// How long --profile looks at the change stream
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    seconds: u64,
+    /// Say which settings fit this cluster better, by the table of docs/doctor.md
+    #[arg(long)]
+    advise: bool,
 }
 
 /// What is said.
@@ -58,6 +72,10 @@ struct Report {
     connector: String,
     summary: Vec<String>,
     findings: Vec<Finding>,
+    /// What was seen of the stream, where it was looked at.
+    profile: Option<Tally>,
+    /// Rows of the table that fit, where they were asked for.
+    advice: Option<Vec<Advice>>,
 }
 
 /// Checks everything.
@@ -66,11 +84,23 @@ pub(crate) fn run(args: &Doctor, global: &Global) -> Result<Exit, Failed> {
     let catalogue = catalogue::read(&checked.config);
     let runtime = super::runtime()?;
     let facts = runtime.block_on(gather::facts(&checked, &catalogue, Duration::from_secs(args.timeout)));
+    let mut report = report(&checked, &catalogue, &facts);
+    if args.profile && facts.source.is_ok() {
+        let looked = runtime.block_on(profile::look(&checked, args.seconds));
+        match looked {
+            Ok(tally) => report.profile = Some(tally),
+            Err(failure) => messages::note(&format!("the stream could not be looked at: {}", failure.problem.what)),
+        }
+    }
     // What did not answer in time is left to itself.
     runtime.shutdown_timeout(Duration::from_millis(100));
-    let report = report(&checked, &catalogue, &facts);
+    report.advice = args.advise.then(|| advise::rows(&checked.config, &facts));
     let json = global.output == Form::Json;
-    messages::data(&if json { output::machine(&report) } else { output::human(&report, args.fix_commands) })?;
+    messages::data(&if json {
+        output::machine(&report, &facts)
+    } else {
+        output::human(&report, &facts, args.fix_commands)
+    })?;
     Ok(exit(&report.findings))
 }
 
@@ -106,7 +136,8 @@ fn report(checked: &Checked, catalogue: &Catalogue, facts: &Facts) -> Report {
     }
     // What stops a run first; within that, area by area as the lines above them.
     findings.sort_by_key(|finding| (finding.severity, finding.area));
-    Report { connector: config.name.clone(), summary: summary::lines(config, facts, &findings), findings }
+    let summary = summary::lines(config, facts, &findings);
+    Report { connector: config.name.clone(), summary, findings, profile: None, advice: None }
 }
 
 fn exit(findings: &[Finding]) -> Exit {

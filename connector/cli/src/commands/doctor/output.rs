@@ -5,15 +5,16 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::Report;
+use super::facts::Facts;
 use super::finding::{Command, Finding, Severity, Tool};
+use super::{Report, advise, profile};
 use crate::messages;
 
 /// The version of the form for machines: `schemas/doctor.schema.json`.
 const VERSION: u32 = 1;
 
 /// For people: a line an area, then each finding in five lines.
-pub(super) fn human(report: &Report, fix_commands: bool) -> String {
+pub(super) fn human(report: &Report, facts: &Facts, fix_commands: bool) -> String {
     let mut out = report.summary.join("\n") + "\n";
     for finding in &report.findings {
         let text = finding.problem.to_string();
@@ -23,6 +24,12 @@ pub(super) fn human(report: &Report, fix_commands: bool) -> String {
         out.push_str(&commands(&report.findings));
     } else if report.findings.iter().any(|finding| !finding.commands.is_empty()) {
         out.push_str("\n--fix-commands prints what would mend these, to be copied\n");
+    }
+    if let (Some(tally), Ok(source)) = (&report.profile, &facts.source) {
+        out.push_str(&profile::human(source, tally));
+    }
+    if let Some(advice) = &report.advice {
+        out.push_str(&advise::human(advice));
     }
     out
 }
@@ -52,8 +59,9 @@ fn commands(findings: &[Finding]) -> String {
 }
 
 /// For machines.
-pub(super) fn machine(report: &Report) -> String {
+pub(super) fn machine(report: &Report, facts: &Facts) -> String {
     let of = |severity: Severity| report.findings.iter().filter(|finding| finding.severity == severity).count();
+    let profile = report.profile.as_ref().zip(facts.source.as_ref().ok());
     let answer = json!({
         "version": VERSION,
         "connector": report.connector,
@@ -62,6 +70,8 @@ pub(super) fn machine(report: &Report) -> String {
         "warnings": of(Severity::Warning),
         "notes": of(Severity::Note),
         "findings": report.findings.iter().map(object).collect::<Vec<_>>(),
+        "profile": profile.map(|(tally, source)| profile::machine(source, tally)),
+        "advice": report.advice.as_deref().map(advise::machine),
     });
     format!("{answer:#}\n")
 }

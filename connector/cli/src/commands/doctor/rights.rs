@@ -21,11 +21,11 @@ pub(super) fn verdicts(facts: &SourceFacts, selection: &Selection, place: &str) 
     };
     let missing = missing(user, selection, place);
     // What is answered counts more than what is computed: a try that failed is told where the rights do not explain it.
-    let explained = missing.is_some();
+    let explained = [missing.as_ref().map(|_| "MOOR-2011"), facts.preference.as_ref().err().map(|_| "MOOR-2001")];
     found.extend(missing);
     for answer in [&facts.stream, &facts.read] {
         if let Err(problem) = answer
-            && !(explained && problem.code == "MOOR-2011")
+            && !explained.contains(&Some(problem.code))
             && !found.iter().any(|finding: &Finding| finding.problem.code == problem.code)
         {
             found.push(Finding::error(Area::Source, copy(problem)));
