@@ -10,11 +10,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import requests
+from confluent_kafka.admin import (
+    AclBinding, AclBindingFilter, AclOperation, AclPermissionType, NewTopic, ResourcePatternType, ResourceType,
+)
 from oracle import commands
 from oracle.connector import wait_for
-from oracle.stack import own_name, variable
+from oracle.stack import OwnStack, own_name, variable
 from pymongo import MongoClient
-from test_doctor import codes, doctor, fixes
+from test_doctor import codes, doctor, fixes, make
 
 
 def started(folder, *arguments: str):
@@ -184,3 +187,41 @@ def test_a_registry_that_takes_nothing(stack, name, connector):
     finally:
         server.shutdown()
         server.server_close()
+
+
+@pytest.mark.slow
+def test_rights_and_limits_of_the_brokers(connector):
+    """A broker with an authorizer, and with a maximum below the connector's own time for transactions."""
+    own = OwnStack(
+        1, "--limit", "180", "--set", "kafka.transaction.max.timeout.ms=30000",
+        "--set", "kafka.authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "--set", "kafka.allow.everyone.if.no.acl.found=true",
+    )
+    try:
+        stack, name = own.stack, own_name("brokers")
+        stack.client[name].orders.insert_one({"_id": 1})
+        servers = {
+            "mongodb__connection__string": stack.mongodb_uri, "bootstrap__servers": stack.bootstrap,
+            "schema__registry__url": stack.registry_url,
+        }
+        one = connector(f"{name}.orders", **servers)
+        answer = doctor(one, code=1)
+        assert codes(answer) == {"3006": "error"} and "maximum 30000" in json.dumps(answer), answer["findings"]
+        one.write(kafka__transaction__timeout__ms="30000")
+        assert codes(doctor(one, code=0)) == {}
+        make(stack, NewTopic(f"{one.name}.{name}.orders", 1, 1, config={"retention.ms": "-1"}))
+        for kind, begins, operation in (
+            (ResourceType.TOPIC, f"{one.name}.{name}", AclOperation.WRITE),
+            (ResourceType.TRANSACTIONAL_ID, f"{one.name}-group-", AclOperation.WRITE),
+            (ResourceType.TOPIC, f"{one.name}.anchors", AclOperation.CREATE),
+        ):
+            acl = (kind, begins, ResourcePatternType.PREFIXED, "User:*", "*", operation, AclPermissionType.DENY)
+            for future in stack.topics.admin.create_acls([AclBinding(*acl)]).values():
+                future.result(20)
+            refused = wait_for(f"a refusal of {kind} {operation}", lambda: fixes(doctor(one), "3002"), 20)
+            assert len(refused) == 4 and all(text.startswith("kafka-acls ") for text in refused), refused
+            for future in stack.topics.admin.delete_acls([AclBindingFilter(*acl)]).values():
+                future.result(20)
+            wait_for("the refusal to be gone", lambda: codes(doctor(one)) == {}, 20)
+    finally:
+        own.down()
