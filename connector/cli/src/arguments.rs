@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, ColorChoice, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
 use crate::commands::anchors::Anchors;
-use crate::commands::{config, contract, doctor, explanation, run};
+use crate::commands::{config, contract, doctor, explanation, run, status, top};
 use crate::failure::Failed;
 
 /// MongoDB's change streams as typed Avro topics in Kafka, with snapshots at their exact place and anchors
@@ -107,11 +107,10 @@ pub(crate) enum Verb {
   moorline anchors show -c moorline.properties --at latest --check"
     )]
     Anchors(Anchors),
-    /// Where a connector stands, by its topics
-    #[command(after_help = "Examples:
-  moorline status -c moorline.properties
-  moorline status -c moorline.properties -o json | jq '.lanes[].age_s'")]
-    Status,
+    /// Where a connector stands, by its topics or by itself
+    Status(status::Status),
+    /// A running connector as it runs: clocks, rates, snapshots, anchors
+    Top(top::Top),
     /// Explains an error or a rule, offline
     Explain(explanation::Explain),
     /// The configuration's keys

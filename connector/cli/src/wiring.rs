@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use moorline_config::{Checked, Config, codes};
+use moorline_control::Address;
 use moorline_pipeline::contract::model::{Drift, Limits, Unknown};
 use moorline_pipeline::error::{Problem, Result};
 use moorline_pipeline::model::ClusterTime;
@@ -43,6 +44,11 @@ pub(crate) fn install_cryptography() {
 /// The source.
 pub(crate) async fn source(config: &Config) -> Result<MongoSource> {
     MongoSource::connect(source_settings(config)).await
+}
+
+/// Where `run` listens.
+pub(crate) fn addresses(config: &Config) -> Vec<Address> {
+    config.listeners.iter().map(|one| Address { host: one.host.clone(), port: one.port }).collect()
 }
 
 /// The source's place as people may see it.
@@ -136,6 +142,11 @@ pub(crate) fn kafka(config: &Config) -> Result<KafkaSettings, Failed> {
     }
     settings.topics = topics;
     Ok(settings)
+}
+
+/// The Kafka side of signals, which may have brokers of its own.
+pub(crate) fn signals_kafka(config: &Config, kafka: KafkaSettings) -> KafkaSettings {
+    KafkaSettings { bootstrap_servers: config.signal_kafka_bootstrap_servers.clone(), ..kafka }
 }
 
 fn registry_settings(config: &Config) -> Result<RegistrySettings, Failed> {

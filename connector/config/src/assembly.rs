@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::given::Given;
 use crate::report::Report;
 use crate::value::Value;
-use crate::{java_keys, topic_rules, type_choices};
+use crate::{java_keys, listener, topic_rules, type_choices};
 
 /// The configuration. What a mistake left out has some value, since the configuration is thrown away then.
 pub(crate) fn config(given: &Given, report: &mut Report<'_>) -> Config {
@@ -100,6 +100,17 @@ pub(crate) fn config(given: &Given, report: &mut Report<'_>) -> Config {
         anchor_topic_name: topic("anchor.topic.name", "anchors"),
         heartbeat_interval_ms: given.duration("heartbeat.interval.ms"),
         types: type_choices::choices(given, report),
+        listeners: given.list("listeners").iter().filter_map(|text| listener::address(text)).collect(),
+        signal_kafka_enabled: given.list("signal.enabled.channels").iter().any(|channel| channel == "kafka"),
+        signal_kafka_topic: given.optional("signal.kafka.topic").unwrap_or_else(|| format!("{prefix}-signal")),
+        signal_kafka_group_id: given.text("signal.kafka.groupId"),
+        signal_kafka_bootstrap_servers: given
+            .optional("signal.kafka.bootstrap.servers")
+            .unwrap_or_else(|| given.text("bootstrap.servers")),
+        signal_kafka_poll_timeout_ms: given.duration("signal.kafka.poll.timeout.ms"),
+        signal_poll_interval_ms: given.duration("signal.poll.interval.ms"),
+        notification_enabled_channels: given.list("notification.enabled.channels"),
+        notification_sink_topic_name: topic("notification.sink.topic.name", "notifications"),
         max_batch_size: given.number("max.batch.size"),
         max_queue_size_in_bytes: given.number("max.queue.size.in.bytes"),
         group_id: group,

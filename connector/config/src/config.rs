@@ -16,6 +16,7 @@ use crate::choice::{
     MatchMode, OplogGuard, OversizeHandling, SnapshotMode, Unknown,
 };
 use crate::client_keys::ClientKeys;
+use crate::listener::ListenAddress;
 use crate::type_choices::TypeChoices;
 
 /// Everything that a configuration says, with defaults filled in.
@@ -191,6 +192,27 @@ pub struct Config {
 
     /// Types and forms of values.
     pub types: TypeChoices,
+
+    // Control.
+    /// Where `run` listens for HTTP; nowhere if empty.
+    pub listeners: Vec<ListenAddress>,
+
+    /// Whether signals are read from Kafka.
+    pub signal_kafka_enabled: bool,
+    /// The topic of signals.
+    pub signal_kafka_topic: String,
+    /// The group whose offsets say which of them were dealt with.
+    pub signal_kafka_group_id: String,
+    /// Its brokers.
+    pub signal_kafka_bootstrap_servers: String,
+    /// How long a read of it may wait at the broker.
+    pub signal_kafka_poll_timeout_ms: Duration,
+    /// How often signals are looked for.
+    pub signal_poll_interval_ms: Duration,
+    /// `sink`, `log`.
+    pub notification_enabled_channels: Vec<String>,
+    /// The topic of notifications.
+    pub notification_sink_topic_name: String,
 
     // Limits.
     /// Events of a batch.

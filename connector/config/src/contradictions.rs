@@ -47,6 +47,7 @@ pub(crate) fn check(config: &Config, given: &Given, report: &mut Report<'_>) {
             );
         }
     }
+    channels(given, report);
     if let Some(line) = given.line("errors.tolerance")
         && config.errors_tolerance == ErrorsTolerance::All
         && config.contract_on_drift == Drift::Halt
@@ -67,6 +68,26 @@ fn without_effect(given: &Given, report: &mut Report<'_>) {
         if let (Some(line), true) = (given.line(key), given.own(key) != default) {
             let fix = vec!["anchor.interval.ms says how often anchors are made".to_owned()];
             report.warning(line, codes::IGNORED, format!("`{key}` has no effect here"), why, fix);
+        }
+    }
+}
+
+/// Channels of signals and notifications: those of Debezium that come later are told apart from those that nobody knows.
+fn channels(given: &Given, report: &mut Report<'_>) {
+    for (key, taken, later) in [
+        ("signal.enabled.channels", &["kafka"][..], &["source", "file", "jmx", "in-process"][..]),
+        ("notification.enabled.channels", &["sink", "log"][..], &["jmx"][..]),
+    ] {
+        let Some(line) = given.line(key) else { continue };
+        for channel in given.list(key).iter().filter(|channel| !taken.contains(&channel.as_str())) {
+            let fix = vec![format!("{key}={}, or empty for none", taken.join(","))];
+            if later.contains(&channel.as_str()) {
+                let what = format!("`{key}` does not yet take {}", quoted(channel));
+                report.mistake(line, codes::NOT_YET, what, "it is specified, and this version does not act on it", fix);
+            } else {
+                let what = format!("`{key}` cannot be {}", quoted(channel));
+                report.mistake(line, codes::BAD_VALUE, what, "there is no such channel", fix);
+            }
         }
     }
 }

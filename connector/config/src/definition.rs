@@ -24,6 +24,8 @@ pub(crate) enum Kind {
     Patterns,
     /// Base URLs with commas.
     Urls,
+    /// Addresses to listen at, with commas.
+    Listeners,
     /// A whole number.
     Number(i64, i64),
     /// Milliseconds.

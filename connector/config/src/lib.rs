@@ -20,6 +20,7 @@ mod given;
 mod java_keys;
 mod json_schema;
 mod keys;
+mod listener;
 mod mistake;
 mod nearest;
 mod patterns;
@@ -40,6 +41,7 @@ pub use choice::{
 pub use client_keys::ClientKeys;
 pub use config::{Config, TopicGroup, TopicRule};
 pub use environment::Environment;
+pub use listener::ListenAddress;
 pub use mistake::Mistake;
 pub use placeholder::{Lookup, Reference};
 pub use type_choices::{

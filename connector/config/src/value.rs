@@ -5,6 +5,7 @@
 use regex::Regex;
 
 use crate::definition::{Answer, Default, Definition, Kind, State, Word};
+use crate::listener::{self, Wrong};
 use crate::patterns::{self, Verdict};
 
 /// A value in the form of its key.
@@ -67,6 +68,12 @@ fn of_kind(definition: &Definition, text: &str) -> Result<Value, Complaint> {
         Kind::List => Ok(Value::List(split(text))),
         Kind::Patterns => Ok(Value::List(patterns::split(text))),
         Kind::Urls => urls(definition, text),
+        Kind::Listeners => listener::parse(text).map(Value::List).map_err(|wrong| match wrong {
+            Wrong::Bad(why) => bad(why, "write http://127.0.0.1:8083"),
+            Wrong::NotYet => {
+                Complaint::NotYet(vec![instead(definition, "write http://, behind a proxy that speaks TLS")])
+            }
+        }),
         Kind::Number(least, most) => number(definition, text, least, most, ""),
         Kind::Duration(least, most) => number(definition, text, least, most, " milliseconds"),
         Kind::Bytes(least, most) => number(definition, text, least, most, " bytes"),

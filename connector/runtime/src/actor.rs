@@ -11,6 +11,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use moorline_pipeline::error::{Failure, Next, Problem, Result};
@@ -26,8 +27,9 @@ use tokio_util::sync::CancellationToken;
 use crate::budget::{Budget, Held};
 use crate::clock::now_ms;
 use crate::gate::may_close;
+use crate::handle::{Asked, Handle, Pass};
 use crate::pace::Pace;
-use crate::report::Report;
+use crate::report::{LaneReport, Report};
 use crate::settings::{Settings, Until};
 use crate::work::{Close, Event, Job};
 
@@ -56,6 +58,12 @@ pub(crate) struct Actor<S: Source> {
     pub(crate) stream: S::Stream,
     pub(crate) settings: Arc<Settings>,
     pub(crate) report: Arc<Report>,
+    pub(crate) lane: u32,
+    pub(crate) handle: Arc<Handle>,
+    /// What is asked of the tick that is handed on next.
+    pub(crate) asked: Option<Asked>,
+    /// What this lane tells of itself.
+    pub(crate) told: Arc<LaneReport>,
     pub(crate) frontier: Frontier,
     pub(crate) ticks: TickClock,
     pub(crate) overtaken: Overtaken,
@@ -120,6 +128,17 @@ impl<S: Source> Actor<S> {
             }
             self.overtaken.pass(self.frontier.x());
             if let Some(cut) = cut::next(&self.frontier, &self.ticks, self.batch_budget()) {
+                if let Some(ticks) = &cut.ticks {
+                    match self.handle.pass(self.lane, ticks) {
+                        // A batch that was cut anew may have asked before.
+                        Pass::Free => self.asked = None,
+                        Pass::Asked(asked) => self.asked = Some(asked),
+                        Pass::Stop(at) => {
+                            self.ticks.stop_at(at);
+                            continue;
+                        }
+                    }
+                }
                 self.batch(cut).await?;
                 continue;
             }
@@ -202,6 +221,7 @@ impl<S: Source> Actor<S> {
                 if let Some((cut, exact, complete)) = anchor {
                     self.committed.cut = Some(cut);
                     self.anchored = true;
+                    self.handle.committed(self.lane, cut);
                     // Collections that are only streamed are never complete: without them the snapshots' end counts.
                     let partial = self.settings.snapshot.include.is_some() && snapshot_done;
                     if exact && (complete || partial) {
@@ -225,6 +245,7 @@ impl<S: Source> Actor<S> {
                 "report this with the server's version; nothing was skipped: the connector stopped at this change",
             ))
         })?;
+        let head = reply.cluster_time;
         self.frontier.accept(reply).map_err(|broken| {
             Failure::halt(Problem::new(
                 "MOOR-2016",
@@ -233,11 +254,18 @@ impl<S: Source> Actor<S> {
                 "events and times of two histories are mixed, or the server restarted with another clock",
                 "start once more: it reads on from its committed position\nif it stops again after a restored backup: another name and topic.prefix, and with them a new snapshot",
             ))
-        })
+        })?;
+        if let Some(head) = head {
+            self.report.head.rise(head);
+        }
+        self.told.read.rise(self.frontier.x());
+        self.told.read_ahead_bytes.store(self.frontier.pending_bytes() as u64, Ordering::Relaxed);
+        Ok(())
     }
 
     pub(crate) async fn close(&mut self, frontier: ClusterTime, ticks: Option<cut::Ticks>) -> Result<()> {
         self.handed = self.handed.max(frontier);
+        self.told.read_ahead_bytes.store(self.frontier.pending_bytes() as u64, Ordering::Relaxed);
         let close = Close {
             ticks,
             frontier: self.handed,
@@ -245,6 +273,7 @@ impl<S: Source> Actor<S> {
             witness: self.witness.clone(),
             inexact_until: self.inexact_until,
             owe: self.owe.take(),
+            asked: if ticks.is_some() { self.asked.take() } else { None },
             snapshot_done: self.snapshot.is_done(),
         };
         self.hand(Job::Close(close)).await

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use moorline_pipeline::anchor::Inexact;
@@ -54,7 +55,10 @@ impl<S: Source> Actor<S> {
             let one_group = events[0].change.time == events[events.len() - 1].change.time;
             let limit = if one_group { usize::MAX } else { self.settings.image_bytes() };
             for wanted in plan.look_ups {
-                if !self.look_up(wanted, cut.at, limit, &mut images).await? {
+                let (began, keys) = (Instant::now(), wanted.ids.len());
+                let fits = self.look_up(wanted, cut.at, limit, &mut images).await?;
+                self.told.looked_up(keys, began.elapsed());
+                if !fits {
                     debug!(events = events.len(), images = images.bytes, "a shorter batch, for the size of its images");
                     self.shorter = Some((events.len() / 2).max(1));
                     self.epochs = epochs.unwrap_or_default();

@@ -8,12 +8,14 @@
 //! only after trouble, the producer is renewed before the next begin (I-KAFKA-6); after any failure nothing is said to
 //! be durable: the lane reads the offsets topic again.
 
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Instant;
 
-use moorline_pipeline::anchor::{ExportStart, Ledger, PositionFacts};
+use moorline_pipeline::anchor::{CollectionDelta, ExportStart, Ledger, PositionFacts};
 use moorline_pipeline::error::Result;
 use moorline_pipeline::model::{Namespace, Uuid};
-use moorline_pipeline::sink::{Committed, ControlRecord, ControlTopic, LaneSink};
+use moorline_pipeline::sink::{Committed, ControlRecord, ControlTopic, Encoded, LaneSink};
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
@@ -21,7 +23,7 @@ use crate::buffers::Buffers;
 use crate::clock::now_ms;
 use crate::contracts::Bound;
 use crate::faults::{self, Point};
-use crate::report::{AnchorNote, Report};
+use crate::report::{AnchorNote, CollectionReport, LaneReport, Report};
 use crate::work::{Event, Opened, Order, Transaction};
 
 /// The committer's state.
@@ -30,6 +32,9 @@ pub(crate) struct Committer<K> {
     pub(crate) ledger: Ledger,
     pub(crate) lane: u32,
     pub(crate) report: Arc<Report>,
+    pub(crate) told: Arc<LaneReport>,
+    /// Counters of the collections that this lane has written to.
+    pub(crate) collections: HashMap<Namespace, Arc<CollectionReport>>,
     pub(crate) buffers: Arc<Buffers>,
     /// The stream's pipeline, as stored with the position.
     pub(crate) pipeline: String,
@@ -108,6 +113,7 @@ impl<K: LaneSink> Committer<K> {
         let Transaction { data, quarantine, deltas, close, held: _held } = transaction;
         let pass = |point| faults::pass(point, self.lane);
         pass(Point::BeginBefore)?;
+        let began = Instant::now();
         self.sink.begin()?;
         pass(Point::BeginAfter)?;
         pass(Point::ProduceBefore)?;
@@ -124,6 +130,9 @@ impl<K: LaneSink> Committer<K> {
         self.ledger.apply(&deltas, &delivered);
         if let Some(kind) = close.owe {
             self.ledger.owe(kind);
+        }
+        if let Some(asked) = close.asked {
+            self.ledger.request(asked.label);
         }
         let position = PositionFacts {
             frontier: close.frontier,
@@ -143,8 +152,10 @@ impl<K: LaneSink> Committer<K> {
             self.sink.renew()?;
         }
         faults::pass(Point::CommitAnswered, self.lane)?;
+        self.told.commit_seconds.observe(began.elapsed().as_secs_f64());
+        self.told.committed.rise(close.frontier);
+        self.tell(&data, &deltas);
         data.into_iter().for_each(|batch| self.buffers.give(batch));
-        self.tell(&deltas);
         let anchor = closed.anchor.map(|anchor| {
             debug!(lane = self.lane, id = anchor.id, kind = anchor.kind, exact = anchor.exact, "anchor");
             let cut = anchor.cut;
@@ -156,7 +167,9 @@ impl<K: LaneSink> Committer<K> {
                 cut,
                 exact: anchor.exact,
                 complete: anchor.complete,
+                label: anchor.label,
             });
+            self.told.anchored(cut, note.1, note.2);
             note
         });
         Ok(Event::Committed { frontier: close.frontier, anchor, snapshot_done: close.snapshot_done })
@@ -186,12 +199,22 @@ impl<K: LaneSink> Committer<K> {
         Ok(())
     }
 
-    fn tell(&self, deltas: &std::collections::BTreeMap<Namespace, moorline_pipeline::anchor::CollectionDelta>) {
+    fn tell(&mut self, data: &[Arc<Encoded>], deltas: &BTreeMap<Namespace, CollectionDelta>) {
+        let records: usize = data.iter().map(|batch| batch.records.len()).sum();
+        let bytes: usize = data.iter().map(|batch| batch.data.len()).sum();
         Report::add(&self.report.transactions, 1);
-        for delta in deltas.values() {
+        Report::add(&self.told.transactions, 1);
+        Report::add(&self.told.records, records as u64);
+        Report::add(&self.told.bytes, bytes as u64);
+        self.told.transaction_records.observe(records as f64);
+        for (namespace, delta) in deltas {
             let counts = &delta.counts;
             Report::add(&self.report.rows, counts.r as u64);
             Report::add(&self.report.changes, (counts.c + counts.u + counts.d + counts.coalesced) as u64);
+            if !self.collections.contains_key(namespace) {
+                self.collections.insert(namespace.clone(), self.report.collection(namespace.as_str()));
+            }
+            self.collections[namespace].committed(delta);
         }
     }
 }

@@ -15,10 +15,14 @@ use tracing::info;
 
 use crate::actor::{Ended, Goal};
 use crate::contracts::Contracts;
+use crate::counted::Counted;
 use crate::faults;
-use crate::lane::{Lane, Shared};
+use crate::handle::Handle;
+use crate::lane::Lane;
 use crate::report::Report;
 use crate::settings::{Settings, Until};
+use crate::shared::Shared;
+use crate::watch;
 
 /// How a run has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +33,9 @@ pub enum Outcome {
     Stopped,
 }
 
-/// Runs a connector until its goal is committed, `stop` is cancelled, or something fails for good.
+/// Runs a connector until its goal is committed, `stop` is cancelled, or something fails for good. `report` is what it
+/// tells meanwhile, `handle` what may be asked of it.
+#[expect(clippy::too_many_arguments, reason = "each is of another kind, and there is one caller")]
 pub async fn run<S: Source, K: Sink, R: Registry>(
     source: Arc<S>,
     sink: Arc<K>,
@@ -38,8 +44,10 @@ pub async fn run<S: Source, K: Sink, R: Registry>(
     until: Option<Until>,
     stop: CancellationToken,
     report: Arc<Report>,
+    handle: Arc<Handle>,
 ) -> Result<Outcome> {
     faults::arm()?;
+    let registry = Counted { registry, report: Arc::clone(&report) };
     let identity = source.identity().await?;
     let layout = layout::split(&settings.selection, settings.tasks_max);
     let run_id = uuid::Uuid::new_v4().to_string();
@@ -71,12 +79,18 @@ pub async fn run<S: Source, K: Sink, R: Registry>(
         layout = layout.id,
         "connector starts"
     );
+    handle.begin(layout.lanes.len() as u32, settings.anchor_interval);
+    report.head.rise(identity.now);
+    for part in &layout.lanes {
+        report.lane(part.lane);
+    }
     let shared = Arc::new(Shared {
         source,
         sink,
         contracts: Arc::new(contracts),
         settings: Arc::new(settings),
         report,
+        handle,
         goal: Goal { until, start: identity.now },
         run_id,
         lineage,
@@ -92,6 +106,9 @@ pub async fn run<S: Source, K: Sink, R: Registry>(
     for part in layout.lanes {
         lanes.spawn(Lane::new(Arc::clone(&shared), part, stop.clone()).run());
     }
+    let mut watching = JoinSet::new();
+    // Aborted when it is dropped, at the end.
+    watching.spawn(watch::source(Arc::clone(&shared.source), Arc::clone(&shared.report)));
     let mut outcome = Ok(Outcome::Reached);
     while let Some(ended) = lanes.join_next().await {
         match ended {

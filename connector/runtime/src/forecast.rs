@@ -7,8 +7,8 @@ use moorline_pipeline::sink::{Registry, Sink};
 use moorline_pipeline::source::{CollectionInfo, Source};
 use tracing::{info, warn};
 
-use crate::lane::Shared;
 use crate::settings::OplogGuard;
+use crate::shared::Shared;
 
 /// Warns, or refuses, where the forecast is longer than half of what the log holds.
 pub(crate) async fn check<S: Source, K: Sink, R: Registry>(

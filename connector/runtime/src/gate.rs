@@ -22,6 +22,10 @@ impl Gate {
     pub(crate) fn close(max: Duration) -> Self {
         Self { since: Instant::now(), max }
     }
+    /// How long it has been closed.
+    pub(crate) fn closed(&self) -> Duration {
+        self.since.elapsed()
+    }
     /// Whether another chunk may begin. `waiting` says that the stream has something to say.
     pub(crate) fn may_read(&self, waiting: bool) -> bool {
         let closed = self.since.elapsed();

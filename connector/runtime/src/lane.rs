@@ -10,10 +10,11 @@
 //! Invariants: of two runs of one name the newer one stays (I-KAFKA-3); a transaction that the coordinator timed out
 //! does not stop the rightful owner; nothing in memory outlives a failure.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use moorline_pipeline::anchor::{Ledger, Lineage};
+use moorline_pipeline::anchor::Ledger;
 use moorline_pipeline::error::{Failure, Next, Problem, Result};
 use moorline_pipeline::offsets::{Owner, Scope, Stored, owner};
 use moorline_pipeline::sink::{ControlRecord, ControlTopic, LaneSink, Registry, Sink};
@@ -23,14 +24,13 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::actor::{Ended, Goal};
+use crate::actor::Ended;
 use crate::buffers::Buffers;
 use crate::clock::now_ms;
 use crate::committer::Committer;
-use crate::contracts::Contracts;
 use crate::encoder::Encoder;
-use crate::report::Report;
-use crate::settings::Settings;
+use crate::report::{LaneReport, LaneState, Report};
+use crate::shared::Shared;
 use crate::start;
 use crate::work::Event;
 
@@ -40,26 +40,10 @@ const JOB_SLOTS: usize = 1;
 const ORDER_SLOTS: usize = 1;
 /// Failures in a row, before the lane has ever run, after which a start is given up.
 const START_TRIES: u32 = 3;
+/// The code of a producer that was fenced.
+const FENCED: &str = "MOOR-7003";
 /// Longest wait between two tries.
 const BACKOFF_MAX: Duration = Duration::from_secs(30);
-
-/// What the lanes of a connector share.
-pub(crate) struct Shared<S, K, R> {
-    pub(crate) source: Arc<S>,
-    pub(crate) sink: Arc<K>,
-    pub(crate) contracts: Arc<Contracts<R>>,
-    pub(crate) settings: Arc<Settings>,
-    pub(crate) report: Arc<Report>,
-    pub(crate) goal: Goal,
-    pub(crate) run_id: String,
-    pub(crate) lineage: Lineage,
-    pub(crate) layout: String,
-    pub(crate) lanes: u32,
-    pub(crate) anchor_key_schema_id: u32,
-    pub(crate) anchor_schema_id: u32,
-    /// Lanes whose snapshots of this run have begun: `snapshot.mode=always` means once a start, not once a rebuild.
-    pub(crate) snapshotted: std::sync::Mutex<std::collections::HashSet<u32>>,
-}
 
 /// One lane.
 pub(crate) struct Lane<S, K: Sink, R> {
@@ -74,18 +58,28 @@ pub(crate) struct Lane<S, K: Sink, R> {
     seen: Option<u64>,
     /// Whether something was committed since the last failure.
     progressed: bool,
+    told: Arc<LaneReport>,
 }
 
 impl<S: Source, K: Sink, R: Registry> Lane<S, K, R> {
     pub(crate) fn new(shared: Arc<Shared<S, K, R>>, part: LanePart, stop: CancellationToken) -> Self {
         let scope = if shared.lanes == 1 { Scope::All } else { Scope::of_patterns(&part.patterns) };
-        Self { shared, part, scope, stop, sink: None, start: None, seen: None, progressed: false }
+        let told = shared.report.lane(part.lane);
+        Self { shared, part, scope, stop, sink: None, start: None, seen: None, progressed: false, told }
     }
 
     /// Runs until the goal is reached, it is stopped, or something fails for good.
-    pub(crate) async fn run(mut self) -> Result<Ended> {
+    pub(crate) async fn run(self) -> Result<Ended> {
+        let told = Arc::clone(&self.told);
+        let ended = self.live().await;
+        told.enter(LaneState::Ended);
+        ended
+    }
+
+    async fn live(mut self) -> Result<Ended> {
         let mut tries = 0;
         loop {
+            self.told.enter(LaneState::Starting);
             let failure = match self.attempt().await {
                 Ok(ended) => return Ok(ended),
                 Err(failure) => failure,
@@ -95,6 +89,11 @@ impl<S: Source, K: Sink, R: Registry> Lane<S, K, R> {
                 tries = 0;
             }
             tries += 1;
+            self.told.fail(&failure.problem);
+            self.told.enter(LaneState::Waiting);
+            if failure.problem.code == FENCED {
+                Report::add(&self.shared.report.fenced, 1);
+            }
             let given_up = self.start.is_none() && tries >= START_TRIES;
             if matches!(failure.next, Next::Halt | Next::Leave) || given_up {
                 return Err(failure);
@@ -103,6 +102,7 @@ impl<S: Source, K: Sink, R: Registry> Lane<S, K, R> {
                 return Ok(Ended::Stopped);
             }
             Report::add(&self.shared.report.rebuilt, 1);
+            Report::add(&self.told.rebuilt, 1);
             let wait = Duration::from_secs(1 << (tries - 1).min(5)).min(BACKOFF_MAX);
             warn!(
                 lane = self.part.lane,
@@ -146,6 +146,8 @@ impl<S: Source, K: Sink, R: Registry> Lane<S, K, R> {
             ledger: Ledger::restore(started.facts, stored.position.as_ref(), stored.progress),
             lane: self.part.lane,
             report: Arc::clone(&self.shared.report),
+            told: Arc::clone(&self.told),
+            collections: HashMap::new(),
             buffers,
             pipeline: started.pipeline,
         };
@@ -155,7 +157,10 @@ impl<S: Source, K: Sink, R: Registry> Lane<S, K, R> {
         let mut actor = started.actor.build(jobs, events, self.stop.clone());
         let opened = actor.open(started.open).await;
         let ended = match opened {
-            Ok(()) => actor.run().await,
+            Ok(()) => {
+                self.told.enter(LaneState::Running);
+                actor.run().await
+            }
             Err(failure) => Err(failure),
         };
         // Closing the channel lets both stages finish what is whole, one after the other.

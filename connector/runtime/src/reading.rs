@@ -20,6 +20,7 @@ use crate::budget::{Held, OVERHEAD};
 use crate::clock::now_ms;
 use crate::faults::{self, Point};
 use crate::gate::Gate;
+use crate::report::Report;
 use crate::work::{Job, RowBatch};
 
 /// How many batches of the stream make a transaction of rows: rows have no latency, so the commit's round trip counts.
@@ -96,6 +97,7 @@ impl<S: Source> Actor<S> {
                 reply = self.stream.next(), if room => self.reply(reply?)?,
             }
         }
+        Report::add(&self.told.gate_micros, gate.closed().as_micros() as u64);
         if stale && rows == 0 && self.frontier.x() == x {
             // Nothing newer is known yet: wait for the stream to say so.
             let stop = self.stop.clone();

@@ -16,8 +16,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::actor::{Actor, Committed, Goal};
 use crate::budget::Budget;
+use crate::handle::Handle;
 use crate::pace::Pace;
-use crate::report::Report;
+use crate::report::{LaneReport, Report};
 use crate::settings::{RateLimits, Settings, Until};
 use crate::work::{Event, Job, OpenJob};
 
@@ -28,6 +29,9 @@ pub(crate) struct Seed<S: Source> {
     pub(crate) stream: S::Stream,
     pub(crate) settings: Arc<Settings>,
     pub(crate) report: Arc<Report>,
+    pub(crate) lane: u32,
+    pub(crate) handle: Arc<Handle>,
+    pub(crate) told: Arc<LaneReport>,
     pub(crate) frontier: Frontier,
     pub(crate) ticks: TickClock,
     pub(crate) owe: Option<&'static str>,
@@ -72,6 +76,10 @@ impl<S: Source> Seed<S> {
             stream: self.stream,
             settings: self.settings,
             report: self.report,
+            lane: self.lane,
+            handle: self.handle,
+            asked: None,
+            told: self.told,
             frontier: self.frontier,
             ticks: self.ticks,
             overtaken: Overtaken::default(),

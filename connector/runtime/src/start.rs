@@ -22,10 +22,10 @@ use tracing::{info, warn};
 
 use crate::clock::now_ms;
 use crate::forecast;
-use crate::lane::Shared;
 use crate::report::Report;
 use crate::seed::Seed;
 use crate::settings::SnapshotMode;
+use crate::shared::Shared;
 use crate::work::OpenJob;
 
 /// Ranges of a snapshot for each thread: enough that a slow one does not hold the others up at the end.
@@ -78,6 +78,7 @@ pub(crate) async fn start<S: Source, K: Sink, R: Registry>(
     frontier.accept(parsed).map_err(|broken| not_understood(broken.0))?;
     let last_tick = stored.position.as_ref().and_then(|p| p.last_tick);
     let ticks = TickClock::new(settings.anchor_interval, last_tick, begins);
+    shared.handle.join(part.lane, ticks.last());
 
     let listed = shared.source.collections(&part.selection).await?;
     let plan = plan(shared, &listed, stored, part.lane).await?;
@@ -117,6 +118,9 @@ pub(crate) async fn start<S: Source, K: Sink, R: Registry>(
         stream,
         settings: Arc::clone(settings),
         report: Arc::clone(&shared.report),
+        lane: part.lane,
+        handle: Arc::clone(&shared.handle),
+        told: shared.report.lane(part.lane),
         frontier,
         ticks,
         owe: (!plan.snapshot.is_done() && plan.begins).then_some("snapshot-begin"),
@@ -186,10 +190,9 @@ async fn plan<S: Source, K: Sink, R: Registry>(
                     plan.begins = true;
                 }
             }
-            Report::add(
-                &shared.report.rows_estimated,
-                info.documents.saturating_sub(progress.and_then(|p| p.snapshot.as_ref()).map_or(0, |s| s.rows)),
-            );
+            let done = progress.and_then(|p| p.snapshot.as_ref()).filter(|_| !always).map_or(0, |s| s.rows);
+            Report::add(&shared.report.rows_estimated, info.documents.saturating_sub(done));
+            shared.report.collection(info.namespace.as_str()).snapshot_begins(done, info.documents);
             plan.to_read.push(info.clone());
         }
         if in_stream {

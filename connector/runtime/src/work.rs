@@ -18,6 +18,7 @@ use moorline_pipeline::task::images::Treatment;
 
 use crate::budget::Held;
 use crate::contracts::Bound;
+use crate::handle::Asked;
 
 /// The image of an updated document.
 #[derive(Debug)]
@@ -72,6 +73,8 @@ pub(crate) struct Close {
     /// Kind that the next tick's anchor owes.
     pub(crate) owe: Option<&'static str>,
     pub(crate) snapshot_done: bool,
+    /// What is asked of the anchor of these ticks.
+    pub(crate) asked: Option<Asked>,
 }
 
 /// From the actor to the encoder.

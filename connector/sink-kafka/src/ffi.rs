@@ -11,6 +11,7 @@ mod client;
 mod consume;
 mod events;
 mod examine;
+mod group;
 mod produce;
 mod transaction;
 
@@ -21,7 +22,7 @@ pub(crate) use consume::{Fetched, Fetcher};
 pub(crate) use events::{Event, Events};
 pub(crate) use produce::{Scratch, Single};
 
-use std::ffi::{CStr, CString, c_char, c_int};
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::fmt;
 use std::time::Duration;
 
@@ -84,6 +85,18 @@ unsafe extern "C" {
         low: *mut i64,
         high: *mut i64,
         timeout_ms: c_int,
+    ) -> c_int;
+    fn rd_kafka_committed(
+        rk: *mut c::rd_kafka_t,
+        partitions: *mut c::rd_kafka_topic_partition_list_t,
+        timeout_ms: c_int,
+    ) -> c_int;
+    fn rd_kafka_commit_queue(
+        rk: *mut c::rd_kafka_t,
+        offsets: *const c::rd_kafka_topic_partition_list_t,
+        queue: *mut c::rd_kafka_queue_t,
+        callback: *mut c_void,
+        opaque: *mut c_void,
     ) -> c_int;
     fn rd_kafka_flush(rk: *mut c::rd_kafka_t, timeout_ms: c_int) -> c_int;
     fn rd_kafka_last_error() -> c_int;

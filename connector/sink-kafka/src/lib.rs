@@ -7,6 +7,7 @@
 //!  └──> ffi                             the one place with `unsafe`
 //! registry                              schemas looked up and registered
 //! examine                               facts for a check-up
+//! writer                                single records outside a transaction: signals, notifications
 //! ```
 
 mod deliveries;
@@ -22,6 +23,7 @@ mod registry;
 mod settings;
 mod topics;
 mod transaction;
+mod writer;
 
 pub use examine::{Allowed, ClusterFacts, Examiner, Obstacle, Operation, TopicFacts, silent};
 pub use lane::{KafkaLaneSink, KafkaSink};
@@ -31,3 +33,4 @@ pub use registry::{
 };
 pub use settings::{ControlTopics, FIXED_KEYS, KafkaSettings};
 pub use topics::{TopicGroup, TopicRule, TopicSettings};
+pub use writer::TopicWriter;

@@ -1,7 +1,8 @@
-//! Reading topics outside a lane: the offsets topic at start, anchors and quarantine for the command line.
+//! Reading topics outside a lane: the offsets topic at start, signals while it runs, anchors and quarantine for the
+//! command line.
 //!
 //! Invariants: only committed records are given; an end that is asked for is reached or the read fails, never cut
-//! short; every wait is limited; nothing is committed and no group is joined.
+//! short; every wait is limited; no group is joined, and an offset is committed only by a reader of a group.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 use moorline_pipeline::error::{Failure, Next, Problem, Result};
 
 use crate::fault;
-use crate::ffi::{Client, Event, Fetched, Fetcher, Kind, NativeError, code};
+use crate::ffi::{Client, Event, Events, Fetched, Fetcher, Kind, NativeError, code};
 use crate::producer::log;
 use crate::settings::KafkaSettings;
 
@@ -42,6 +43,44 @@ impl TopicReader {
             uncommitted: settings.open(Kind::Consumer, settings.consumer(false))?,
             limit: settings.request_timeout,
         })
+    }
+
+    /// A reader that keeps its place in the offsets of a group, without joining it; the broker lets a fetch wait this
+    /// long for something to come.
+    pub fn in_group(settings: &KafkaSettings, group: &str, wait: Duration) -> Result<Self> {
+        let mut keys = settings.consumer(true);
+        keys.push(("group.id".to_owned(), group.to_owned()));
+        keys.push(("fetch.wait.max.ms".to_owned(), wait.as_millis().to_string()));
+        Ok(Self {
+            committed: settings.open(Kind::Consumer, keys)?,
+            uncommitted: settings.open(Kind::Consumer, settings.consumer(false))?,
+            limit: settings.request_timeout,
+        })
+    }
+
+    /// The offset that the reader's group has committed for partition 0; `None` if none. For a reader of a group.
+    pub fn place(&self, topic: &str) -> Result<Option<i64>> {
+        let found = self.committed.committed(topic, 0, self.limit);
+        found.map_err(|error| asked(&error, "to tell a group's offset", topic))
+    }
+
+    /// Commits the place in partition 0: the offset that is read next. For a reader of a group.
+    pub fn keep_place(&self, topic: &str, offset: i64) -> Result<()> {
+        let kept = self.committed.commit(topic, 0, offset, self.limit);
+        kept.map_err(|error| asked(&error, "to commit a group's offset", topic))
+    }
+
+    /// Takes the clients' log lines and errors, for a reader that lives long and reads seldom.
+    pub fn drain(&self) {
+        for client in [&self.committed, &self.uncommitted] {
+            let events = Events::of(client);
+            let mut seen = |event| {
+                if let Event::Log { level, facility, line } = event {
+                    log(level, &facility, &line);
+                }
+            };
+            while events.poll(Duration::ZERO, &mut seen) {}
+        }
     }
 
     /// The names of all topics with their partition counts.

@@ -10,10 +10,12 @@ pub(crate) mod contract;
 pub(crate) mod doctor;
 mod explain;
 pub(crate) mod explanation;
+mod live;
 pub(crate) mod run;
 mod signals;
-mod status;
+pub(crate) mod status;
 mod table;
+pub(crate) mod top;
 mod validate;
 pub(crate) mod words;
 
@@ -35,7 +37,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failed> {
         Verb::Doctor(args) => doctor::run(args, global),
         Verb::Contract(verb) => contract::run(verb, global),
         Verb::Anchors(verb) => show_anchors(verb, global),
-        Verb::Status => status::run(global),
+        Verb::Status(args) => status::run(args, global),
+        Verb::Top(args) => top::run(args, global),
         Verb::Explain(args) => explanation::run(args, global),
         Verb::Config(verb) => config::run(verb),
     }
@@ -43,7 +46,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failed> {
 
 fn show_anchors(verb: &anchors::Anchors, global: &Global) -> Result<Exit, Failed> {
     let config = configuration::read(global)?.config;
-    let place = anchors::Place { kafka: wiring::kafka(&config)?, connector: config.name };
+    let place = anchors::Place { kafka: wiring::kafka(&config)?, connector: config.name.clone() };
+    match verb {
+        anchors::Anchors::Create(args) => return anchors::create::run(args, global, &config, &place),
+        anchors::Anchors::Wait(args) => return anchors::wait::run(args, global, &place),
+        anchors::Anchors::List(_) | anchors::Anchors::Show(_) => {}
+    }
     let answer = anchors::run(verb, &place, global.output == Form::Json, now_ms())?;
     messages::data(&answer.data)?;
     answer.notes.iter().for_each(|note| messages::note(note));

@@ -21,14 +21,15 @@ use moorline_pipeline::error::{Failure, Problem, Result};
 use moorline_pipeline::model::ClusterTime;
 use moorline_pipeline::source::Source as _;
 use moorline_runtime::report::AnchorNote;
-use moorline_runtime::{Outcome, Report, Until};
+use moorline_runtime::{Handle, Outcome, Report, Until};
 use tokio_util::sync::CancellationToken;
 
 use super::signals::{Signal, Signals};
 use super::{anchors, words};
 use crate::arguments::Global;
+use crate::control::SourceOnce;
 use crate::failure::{Exit, Failed};
-use crate::{configuration, messages, progress, wiring};
+use crate::{configuration, control, messages, progress, signalling, wiring};
 
 /// How long a clean stop may take: a commit's longest answer and what is before it.
 const STOP_LIMIT: Duration = Duration::from_secs(75);
@@ -106,6 +107,9 @@ async fn connector(
     // Both make their clients without asking anybody, so what is wrong in their settings is told before any waiting.
     let sink = wiring::sink(&checked.config)?;
     let registry = wiring::registry(&checked.config)?;
+    let known = SourceOnce::default();
+    // Held until the end: dropped, it listens no more.
+    let _listener = control::listen(&checked.config, &report, &known).await?;
     // Nothing has begun before source and registry have answered, so a stop need not wait for them.
     let subject = format!("{}-value", checked.config.anchor_topic_name);
     let reach = async {
@@ -119,8 +123,32 @@ async fn connector(
         () = stop.cancelled() => return Ok(Outcome::Stopped),
         source = reach => source?,
     };
+    let source = known.get_or_init(|| Arc::new(source));
+    let (source, sink, handle) = (Arc::clone(source), Arc::new(sink), Arc::new(Handle::default()));
     let settings = wiring::settings(checked);
-    Ok(moorline_runtime::run(Arc::new(source), Arc::new(sink), registry, settings, until, stop, report).await?)
+    let hearing = hear(checked, &handle, &report, &stop).await?;
+    let ended = moorline_runtime::run(source, sink, registry, settings, until, stop, report, handle).await;
+    hearing.cancel();
+    Ok(ended?)
+}
+
+/// Hears signals until the token that is given is cancelled. What waits already is known before the lanes run, unless
+/// the brokers do not answer: then it is looked for later.
+async fn hear(
+    checked: &Checked,
+    handle: &Arc<Handle>,
+    report: &Arc<Report>,
+    stop: &CancellationToken,
+) -> Result<CancellationToken, Failed> {
+    let ended = stop.child_token();
+    if let Some(mut asked) = signalling::open(checked, handle, report)? {
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = asked.look() => {}
+        }
+        tokio::spawn(asked.run(ended.clone()));
+    }
+    Ok(ended)
 }
 
 /// Gives a stop its limit.

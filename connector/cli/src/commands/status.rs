@@ -1,4 +1,4 @@
-//! `status`: where a connector stands, by what its topics hold.
+//! `status`: where a connector stands, by what its topics hold, or by what it says itself while it runs.
 //!
 //! Invariants: only committed records count; nothing is written; a source that does not answer is told, and does not
 //! keep the rest from being shown.
@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use clap::Args;
 use moorline_config::{Checked, Config};
 use moorline_pipeline::anchor::cuts;
 use moorline_pipeline::anchor::log::Log;
@@ -17,6 +18,7 @@ use moorline_pipeline::task::layout;
 use moorline_sink_kafka::TopicReader;
 use serde_json::{Value, json};
 
+use super::live::Live;
 use super::{anchors, now_ms, table, words};
 use crate::arguments::{Form, Global};
 use crate::failure::{Exit, Failed};
@@ -39,8 +41,23 @@ struct View {
     now_ms: i64,
 }
 
+/// Flags of `status`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  moorline status -c moorline.properties
+  moorline status -c moorline.properties -o json | jq '.lanes[].age_s'
+  moorline status --url http://127.0.0.1:8083")]
+pub(crate) struct Status {
+    /// Ask the running connector that listens there, instead of the topics
+    #[arg(long, value_name = "URL", env = "MOORLINE_URL")]
+    url: Option<String>,
+}
+
 /// Shows it.
-pub(crate) fn run(global: &Global) -> Result<Exit, Failed> {
+pub(crate) fn run(args: &Status, global: &Global) -> Result<Exit, Failed> {
+    if let Some(url) = &args.url {
+        return of_running(url, global);
+    }
     let checked = configuration::read(global)?;
     let kafka = wiring::kafka(&checked.config)?;
     let reader = TopicReader::open(&kafka)?;
@@ -57,6 +74,26 @@ pub(crate) fn run(global: &Global) -> Result<Exit, Failed> {
         now_ms: now_ms(),
     };
     messages::data(&if global.output == Form::Json { machine(&view) } else { human(&view) })?;
+    Ok(Exit::Done)
+}
+
+/// As the running connector says.
+fn of_running(url: &str, global: &Global) -> Result<Exit, Failed> {
+    let live = Live::find(Some(url), global)?;
+    let runtime = super::runtime()?;
+    let asked = runtime.block_on(live.ask());
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    let answer = asked?;
+    messages::data(&if global.output == Form::Json {
+        format!("{answer:#}\n")
+    } else {
+        format!(
+            "connector {}   as it says itself, at {}\n\n{}",
+            answer["connector"].as_str().unwrap_or("-"),
+            live.url,
+            super::top::still(&answer)
+        )
+    })?;
     Ok(Exit::Done)
 }
 

@@ -25,17 +25,27 @@ impl FromStr for Since {
             return Ok(Self::Time(time));
         }
         let wrong = || format!("`{text}` is neither a time (2026-11-23T12:00:00Z) nor a span (90s, 30m, 1h, 7d)");
-        let unit = text.chars().last().ok_or_else(wrong)?;
-        let seconds = match unit {
-            's' => 1,
-            'm' => 60,
-            'h' => 3600,
-            'd' => 86_400,
-            _ => return Err(wrong()),
-        };
-        let number: i64 = text[..text.len() - 1].parse().map_err(|_| wrong())?;
-        number.checked_mul(seconds).filter(|span| *span >= 0).map(Self::Span).ok_or_else(wrong)
+        span_seconds(text).map(Self::Span).ok_or_else(wrong)
     }
+}
+
+fn span_seconds(text: &str) -> Option<i64> {
+    let seconds = match text.chars().last()? {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        'd' => 86_400,
+        _ => return None,
+    };
+    let number: i64 = text[..text.len() - 1].parse().ok()?;
+    number.checked_mul(seconds).filter(|span| *span >= 0)
+}
+
+/// A span of time as it is typed, at most a year.
+pub(crate) fn span(text: &str) -> Result<std::time::Duration, String> {
+    let seconds = span_seconds(text).and_then(|seconds| u64::try_from(seconds).ok());
+    let seconds = seconds.filter(|seconds| *seconds <= 366 * 86_400);
+    seconds.map(std::time::Duration::from_secs).ok_or_else(|| format!("`{text}` is no span such as 90s, 30m, 1h, 7d"))
 }
 
 impl Since {

@@ -1,4 +1,4 @@
-//! What comes later: signals, notifications, metrics, the distributed worker and its REST interface.
+//! What comes later: further signals, metrics, the distributed worker and its REST interface.
 
 use crate::definition::{Definition, Kind, Word, key, later, not_yet, word};
 
@@ -6,17 +6,9 @@ const COMPAT: &[Word] = &[word("none"), later("connect"), later("debezium")];
 const OFF: &[Word] = &[word("false"), later("true")];
 
 pub(super) const KEYS: &[Definition] = &[
-    not_yet("signal.enabled.channels", "Where signals come from."),
-    not_yet("signal.kafka.topic", "The topic of signals."),
-    not_yet("signal.kafka.groupId", "The group that reads it."),
-    not_yet("signal.kafka.bootstrap.servers", "Its brokers."),
-    not_yet("signal.kafka.poll.timeout.ms", "How long a read of it waits."),
-    not_yet("signal.poll.interval.ms", "How often signals are looked for."),
     not_yet("signal.file", "The file of signals."),
     not_yet("signal.data.collection", "The collection of signals."),
     not_yet("signal.*", "Further keys of signals."),
-    not_yet("notification.enabled.channels", "Where notifications go."),
-    not_yet("notification.sink.topic.name", "The topic of notifications."),
     not_yet("lag.groups", "Groups of sinks whose lag is watched.").ours(),
     not_yet("lag.max", "The lag at which reading slows down.").ours(),
     not_yet("source.load.budget", "How much of the source's time snapshots may take.").ours(),
@@ -31,7 +23,6 @@ pub(super) const KEYS: &[Definition] = &[
 ];
 
 pub(super) const WORKER: &[Definition] = &[
-    not_yet("listeners", "Addresses of the REST interface."),
     not_yet("rest.port", "The port of the REST interface."),
     not_yet("rest.advertised.host.name", "The host under which other workers find this one."),
     not_yet("rest.advertised.port", "The port of that."),

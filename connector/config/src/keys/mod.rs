@@ -6,6 +6,7 @@
 mod anchors;
 mod capture;
 mod contracts;
+mod control;
 mod errors;
 mod framework;
 mod later;
@@ -36,7 +37,9 @@ pub(crate) const GROUPS: &[Group] = &[
     ("Contracts", contracts::KEYS),
     ("Anchors", anchors::KEYS),
     ("Errors and limits", errors::KEYS),
-    ("Signals, notifications and metrics", later::KEYS),
+    ("Metrics and health", control::LISTENERS),
+    ("Signals and notifications", control::SIGNALS),
+    ("Further signals, metrics and limits", later::KEYS),
     ("Worker and REST", later::WORKER),
     ("Kafka Connect's framework", framework::KEYS),
 ];

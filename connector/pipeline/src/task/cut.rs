@@ -41,14 +41,16 @@ pub struct Budget {
 pub struct TickClock {
     interval: u32,
     last: ClusterTime,
+    /// A tick that needs an anchor of its own.
+    stop: Option<ClusterTime>,
 }
 
 impl TickClock {
     /// With the interval in seconds (at least 1), after the tick `last`, which is closed already; for a first start the
     /// last tick at or before the first frontier.
     pub fn new(interval: u32, last: Option<ClusterTime>, start: ClusterTime) -> Self {
-        let floor = Self { interval, last: ClusterTime::default() }.at_or_before(start);
-        Self { interval, last: last.unwrap_or(floor) }
+        let floor = Self { interval, last: ClusterTime::default(), stop: None }.at_or_before(start);
+        Self { interval, last: last.unwrap_or(floor), stop: None }
     }
     /// The last tick that was closed.
     pub fn last(&self) -> ClusterTime {
@@ -65,12 +67,17 @@ impl TickClock {
     }
     /// The ticks not yet closed that lie at or before `time`.
     pub fn due(&self, time: ClusterTime) -> Option<Ticks> {
-        let cut = self.at_or_before(time);
+        let cut = self.stop.unwrap_or(ClusterTime::new(u32::MAX, 0)).min(self.at_or_before(time));
         (cut > self.last).then(|| Ticks { covers_from: self.after(self.last), cut })
+    }
+    /// Asks that no anchor covers this tick together with later ones; one that is closed already is not asked for.
+    pub fn stop_at(&mut self, tick: ClusterTime) {
+        self.stop = Some(tick).filter(|tick| *tick > self.last);
     }
     /// Takes note that a cut was handed on.
     pub fn close(&mut self, ticks: &Ticks) {
         self.last = ticks.cut;
+        self.stop = self.stop.filter(|stop| *stop > self.last);
     }
 }
 
@@ -142,6 +149,10 @@ mod tests {
                     i += 1;
                 }
                 frontier.accept(reply(false, &events, token)).unwrap();
+                if dice.below(4) == 0 {
+                    let tick = ClusterTime::new(clock.last().t + interval * (1 + dice.below(4) as u32), 0);
+                    clock.stop_at(tick);
+                }
                 while let Some(cut) = next(&frontier, &clock, budget) {
                     assert!(cut.at <= frontier.x() && cut.at >= handed);
                     handed = cut.at;
@@ -158,6 +169,11 @@ mod tests {
                         assert_eq!((ticks.cut.t % interval, ticks.cut.i), (0, 0));
                         assert!(batch.last().is_none_or(|l| l.change.time < ticks.covers_from));
                         expected_tick = ticks.cut.t + interval;
+                        let stop = clock.stop;
+                        assert!(
+                            stop.is_none_or(|stop| ticks.cut <= stop),
+                            "a tick that needs its own anchor was passed"
+                        );
                         clock.close(&ticks);
                     }
                     assert!(cut.count > 0 || cut.ticks.is_some(), "an empty batch");

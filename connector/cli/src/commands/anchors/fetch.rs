@@ -47,7 +47,8 @@ pub(super) type Topics = BTreeMap<String, Option<TopicFacts>>;
 
 /// Reads all anchors of a connector.
 pub(super) fn anchors(reader: &TopicReader, topic: &str, connector: &str) -> Result<Read> {
-    if reader.partitions(topic)?.is_none() {
+    let mut following = Following::new(topic, connector);
+    if !following.on(reader)? {
         return Err(Failure::halt(Problem::new(
             "MOOR-6001",
             format!("there are no anchors: the topic `{topic}` does not exist"),
@@ -56,32 +57,71 @@ pub(super) fn anchors(reader: &TopicReader, topic: &str, connector: &str) -> Res
             "moorline run -c FILE --until anchor writes the first one",
         )));
     }
-    let marks = reader.watermarks(topic, 0)?;
-    let mut records: Vec<(AnchorKey, Option<Anchor>)> = Vec::new();
-    let mut places: HashMap<AnchorKey, usize> = HashMap::new();
-    let mut strange = Vec::new();
-    let mut bytes = 0;
-    reader.read(topic, &BTreeMap::from([(0, (marks.first, marks.stable))]), READ_LIMIT, &mut |message| {
-        bytes += (message.key().map_or(0, <[u8]>::len) + message.value().map_or(0, <[u8]>::len)) as u64;
-        match record(message) {
-            // The topic is compacted: of records under one key the last counts, also before compaction has run.
-            Ok((key, Some(anchor))) => match places.get(&key) {
-                Some(&place) => records[place].1 = Some(anchor),
-                None => {
-                    places.insert(key.clone(), records.len());
-                    records.push((key, Some(anchor)));
-                }
-            },
-            Ok((key, None)) => {
-                places.remove(&key);
-                records.push((key, None));
-            }
-            Err(why) => strange.push((message.offset(), why)),
+    let Following { topic, connector, records, strange, bytes, .. } = following;
+    let log = Log::read(&connector, records);
+    Ok(Read { topic, connector, log, strange, bytes })
+}
+
+/// The anchors topic, read further each time.
+pub(crate) struct Following {
+    topic: String,
+    connector: String,
+    records: Vec<(AnchorKey, Option<Anchor>)>,
+    places: HashMap<AnchorKey, usize>,
+    strange: Vec<(i64, String)>,
+    bytes: u64,
+    next: Option<i64>,
+}
+
+impl Following {
+    /// Nothing is read yet.
+    pub(crate) fn new(topic: &str, connector: &str) -> Self {
+        Self {
+            topic: topic.to_owned(),
+            connector: connector.to_owned(),
+            records: Vec::new(),
+            places: HashMap::new(),
+            strange: Vec::new(),
+            bytes: 0,
+            next: None,
         }
-        Ok(())
-    })?;
-    let log = Log::read(connector, records);
-    Ok(Read { topic: topic.to_owned(), connector: connector.to_owned(), log, strange, bytes })
+    }
+
+    /// Reads on to the end that is there now; false where there is no topic.
+    pub(crate) fn on(&mut self, reader: &TopicReader) -> Result<bool> {
+        if reader.partitions(&self.topic)?.is_none() {
+            return Ok(false);
+        }
+        let marks = reader.watermarks(&self.topic, 0)?;
+        let first = self.next.unwrap_or(marks.first).max(marks.first);
+        let Self { topic, records, places, strange, bytes, .. } = self;
+        reader.read(topic, &BTreeMap::from([(0, (first, marks.stable))]), READ_LIMIT, &mut |message| {
+            *bytes += (message.key().map_or(0, <[u8]>::len) + message.value().map_or(0, <[u8]>::len)) as u64;
+            match record(message) {
+                // The topic is compacted: of records under one key the last counts, also before compaction has run.
+                Ok((key, Some(anchor))) => match places.get(&key) {
+                    Some(&place) => records[place].1 = Some(anchor),
+                    None => {
+                        places.insert(key.clone(), records.len());
+                        records.push((key, Some(anchor)));
+                    }
+                },
+                Ok((key, None)) => {
+                    places.remove(&key);
+                    records.push((key, None));
+                }
+                Err(why) => strange.push((message.offset(), why)),
+            }
+            Ok(())
+        })?;
+        self.next = Some(marks.stable.max(first));
+        Ok(true)
+    }
+
+    /// What was read so far.
+    pub(crate) fn log(&self) -> Log {
+        Log::read(&self.connector, self.records.iter().cloned())
+    }
 }
 
 fn record(message: &Message) -> Result<(AnchorKey, Option<Anchor>), String> {

@@ -3,9 +3,12 @@
 //! * [`fetch`]: the anchors topic and the facts of data topics, read. * [`replayable`]: whether a cut can still be read.
 //! * [`list`], [`show`]: what is printed. * [`recount`]: `--check`.
 //!
-//! Invariants: nothing here writes to a topic; what is printed on stdout is the data, notes go to stderr; a cut that is
+//! * [`create`]: an anchor on request. * [`wait`]: until a cut is there.
+//!
+//! Invariants: nothing here but [`create`] writes to a topic; what is printed on stdout is the data, notes go to stderr; a cut that is
 //! shown is a whole one.
 
+pub(super) mod create;
 mod fetch;
 mod list;
 mod recount;
@@ -13,6 +16,7 @@ mod replayable;
 #[cfg(test)]
 mod servers;
 mod show;
+pub(super) mod wait;
 
 use clap::{Args, Subcommand};
 use moorline_pipeline::anchor::cuts;
@@ -21,6 +25,7 @@ use moorline_pipeline::error::{Problem, Result};
 use moorline_sink_kafka::{KafkaSettings, TopicReader};
 
 use super::words;
+pub(crate) use fetch::Following;
 
 /// The connector's anchors.
 #[derive(Debug, Subcommand)]
@@ -37,6 +42,20 @@ pub(crate) enum Anchors {
   moorline anchors show -c moorline.properties --at 2026-11-23T12:00:00Z --check
   moorline anchors show -c moorline.properties --at k3v9q2 -o json")]
     Show(ShowArgs),
+    /// Asks a running connector for an anchor with a label
+    #[command(after_help = "Examples:
+  moorline anchors create -c moorline.properties --label month-end-2026-11
+  id=$(moorline anchors create -c moorline.properties --label month-end-2026-11 --wait --timeout 2m)
+
+The request goes through the connector's signal topic (signal.kafka.topic), which is made where it is missing. A
+connector that does not run meets it at its next start.")]
+    Create(create::CreateArgs),
+    /// Waits until a cut is there: 0 exact, 1 not exact or not there in time
+    #[command(after_help = "Examples:
+  moorline anchors wait -c moorline.properties --label month-end-2026-11
+  moorline anchors wait -c moorline.properties --at 2026-11-23T12:00:00Z --timeout 30m
+  moorline anchors wait -c moorline.properties --after now -o json | jq -r .id")]
+    Wait(wait::WaitArgs),
 }
 
 /// Flags of `anchors list`.
@@ -90,7 +109,7 @@ pub(crate) struct Answer {
     pub(crate) findings: Vec<Problem>,
 }
 
-/// Runs a command. `json` asks for the machine's form, `now_ms` is the clock. Blocks.
+/// Runs a command that shows. `json` asks for the machine's form, `now_ms` is the clock. Blocks.
 pub(crate) fn run(command: &Anchors, place: &Place, json: bool, now_ms: i64) -> Result<Answer> {
     let reader = TopicReader::open(&place.kafka)?;
     let topic = place.kafka.control.anchors.as_str();
@@ -98,6 +117,7 @@ pub(crate) fn run(command: &Anchors, place: &Place, json: bool, now_ms: i64) -> 
     match command {
         Anchors::List(args) => list::run(args, &reader, &read, json, now_ms),
         Anchors::Show(args) => show::run(args, &reader, &read, json),
+        Anchors::Create(_) | Anchors::Wait(_) => Ok(Answer::default()),
     }
 }
 
