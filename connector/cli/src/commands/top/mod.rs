@@ -1,7 +1,7 @@
 //! `top`: a running connector as it runs, on a screen, or as a JSON line a second.
 //!
 //! * [`sample`]: what changed between two answers. * [`screen`]: the lines of the screen. * [`terminal`]: keys, and a
-//! terminal that is left as it was found.
+//!   terminal that is left as it was found.
 //!
 //! Invariants: nothing is asked of the connector but what it tells anyway; the terminal is given back on every way out.
 
