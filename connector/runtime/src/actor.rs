@@ -58,7 +58,6 @@ pub(crate) struct Actor<S: Source> {
     pub(crate) stream: S::Stream,
     pub(crate) settings: Arc<Settings>,
     pub(crate) report: Arc<Report>,
-    pub(crate) lane: u32,
     pub(crate) handle: Arc<Handle>,
     /// What is asked of the tick that is handed on next.
     pub(crate) asked: Option<Asked>,

@@ -113,7 +113,6 @@ pub(crate) async fn start<S: Source, K: Sink, R: Registry>(
         (None, token) => token,
     };
     let actor = Seed {
-        lane: part.lane,
         source: Arc::clone(&shared.source),
         stream,
         settings: Arc::clone(settings),
