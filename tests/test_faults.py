@@ -12,6 +12,7 @@ import pytest
 
 from oracle import law
 from oracle.connector import Connector, wait_for
+from oracle.live import Live
 from oracle.stack import OwnStack, own_name
 from oracle.writer import Writer, load
 
@@ -102,4 +103,41 @@ def test_known_schemas_go_on_without_the_registry(own, busy):
     finally:
         own.signal("registry", "CONT")
     assert one.anchors()[-1].cut > newest
+    _goes_on(own, one, run, writers)
+
+
+def test_ready_says_who_is_away(own, busy, tmp_path):
+    """Each system on its own line: 503 while one does not answer, 200 once all do; alive all the while."""
+    one, run, writers = busy
+    assert run.terminate() == 0
+    one.write(listeners="http://127.0.0.1:0")
+    run = one.start()
+    live = Live(run)
+    wait_for("all to be ready", lambda: run.must_live() and live.ready()[0] == 200, 60)
+
+    def away(name: str) -> bool:
+        status, lines = live.ready()
+        run.must_live()
+        return status == 503 and lines[name].startswith("not ready: ") and live.get("/health/live")[0] == 200
+
+    own.signal("registry", "KILL")
+    wait_for("the registry to be missed", lambda: away("registry"), 30)
+    assert live.ready()[1]["source"] == live.ready()[1]["kafka"] == "ready"
+    own.restart("registry")
+    wait_for("the registry to be back", lambda: live.ready()[0] == 200, 60)
+    for node in ("mongo0", "mongo1", "mongo2"):
+        own.signal(node, "STOP")
+    try:
+        wait_for("the source to be missed", lambda: away("source"), 60)
+        assert live.ready()[1]["registry"] == "ready"
+    finally:
+        for node in ("mongo0", "mongo1", "mongo2"):
+            own.signal(node, "CONT")
+    wait_for("the source to be back", lambda: live.ready()[0] == 200, 120)
+    own.signal("kafka", "STOP")
+    try:
+        wait_for("the brokers to be missed", lambda: away("kafka"), 60)
+    finally:
+        own.signal("kafka", "CONT")
+    wait_for("the brokers to be back", lambda: live.ready()[0] == 200, 120)
     _goes_on(own, one, run, writers)
