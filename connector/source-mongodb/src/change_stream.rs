@@ -179,7 +179,7 @@ impl Reader {
     /// Reads until the receiver is gone or the stream has ended.
     async fn run(self, opener: &Opener, mut cursor: RawBatchCursor) {
         loop {
-            let Some(invalidated) = self.drain(cursor).await else { return };
+            let Some(invalidated) = self.drain(cursor, opener.batch_size as usize).await else { return };
             // The collection was dropped or renamed: what is written under its name from then on is in a new cursor.
             let command = match opener.command(&StartFrom::Token(invalidated)) {
                 Ok(command) => command,
@@ -193,7 +193,7 @@ impl Reader {
     }
 
     /// Sends a cursor's replies; the token of the `invalidate` that it has ended with, else nothing goes on.
-    async fn drain(&self, mut cursor: RawBatchCursor) -> Option<Token> {
+    async fn drain(&self, mut cursor: RawBatchCursor, batch_size: usize) -> Option<Token> {
         let mut opening = true;
         let mut invalidated = None;
         let mut asked = Instant::now();
@@ -219,7 +219,8 @@ impl Reader {
                 permit = Arc::clone(&self.budget).acquire_many_owned(wanted) => permit.ok(),
                 () = self.stop.cancelled() => return None,
             };
-            let few = reply.len() < FEW_BYTES && !opening;
+            // A full reply, however small, means that there is more.
+            let few = !opening && reply.len() < FEW_BYTES && reply.count() < batch_size;
             let reply = RawReply { raw: reply.into_bytes(), opening: std::mem::take(&mut opening) };
             if self.sender.send((Ok(reply), permit)).is_err() {
                 return None;

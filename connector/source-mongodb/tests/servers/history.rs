@@ -60,7 +60,9 @@ async fn a_lost_token_is_definite() {
         for from in starts {
             let failure = match source.open(&spec, &from).await {
                 Err(failure) => failure,
-                Ok(stream) => Checked { stream, frontier: ClusterTime::default(), token: None }.failure().await,
+                Ok(stream) => {
+                    Checked { stream, frontier: ClusterTime::default(), token: None, ended: false }.failure().await
+                }
             };
             assert_eq!((failure.problem.code, failure.next), ("MOOR-2003", Next::Halt), "{failure}");
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bson::{Document, doc};
 use mongodb::{Client, Collection, Database};
 use moorline_pipeline::error::{Failure, Result};
-use moorline_pipeline::model::{Change, ClusterTime, Reply, Token};
+use moorline_pipeline::model::{Change, ClusterTime, Op, Reply, Token};
 use moorline_pipeline::source::{ChangeStream, Images, Selection, Source, StartFrom, StreamSpec};
 use moorline_source_mongodb::{MongoSource, MongoStream, Settings};
 
@@ -69,12 +69,14 @@ pub(crate) struct Checked {
     pub(crate) stream: MongoStream,
     pub(crate) frontier: ClusterTime,
     pub(crate) token: Option<Token>,
+    /// Whether an `invalidate` has ended a cursor, and the next one has not opened yet.
+    pub(crate) ended: bool,
 }
 
 impl Checked {
     pub(crate) async fn open(source: &MongoSource, spec: &StreamSpec, from: &StartFrom) -> Self {
         let stream = source.open(spec, from).await.expect("the stream opens");
-        Self { stream, frontier: ClusterTime::default(), token: None }
+        Self { stream, frontier: ClusterTime::default(), token: None, ended: false }
     }
 
     pub(crate) async fn next(&mut self) -> Result<Reply> {
@@ -82,7 +84,11 @@ impl Checked {
         let reply = Reply::parse(raw.raw, raw.opening).expect("the reply is understood");
         reply.check().expect("the reply keeps its invariants");
         assert!(reply.cluster_time.is_some(), "a reply has $clusterTime");
-        assert_eq!(reply.opening, self.token.is_none(), "the first reply, and no other, is the opening one");
+        match (&self.token, reply.opening) {
+            (None, opening) => assert!(opening, "the first reply is the opening one"),
+            (Some(_), opening) => assert!(!opening || self.ended, "no other is, but after an invalidate"),
+        }
+        self.ended = !reply.opening && (self.ended || reply.changes.iter().any(|c| c.op == Op::Invalidate));
         for change in &reply.changes {
             assert!(
                 change.time >= self.frontier,
