@@ -52,10 +52,20 @@ def branch(schema):
     return schema, False
 
 
+def document_schema(schema: dict) -> dict:
+    """The record of documents: the schema itself, or what an envelope has before and after."""
+    if schema["name"].rpartition(".")[2] != "Envelope":
+        return schema
+    before = next(field for field in schema["fields"] if field["name"] == "before")
+    inner, _ = branch(before["type"])
+    return {"namespace": schema.get("namespace", schema["name"].rpartition(".")[0]), **inner}
+
+
 class Shape:
     """One registered value schema, its named types resolved."""
 
     def __init__(self, schema: dict):
+        schema = document_schema(schema)
         self.schema = schema
         self.named: dict[str, dict] = {}
         # Lists of fields by their id (they live as long as the schema): name at the source, name, type, accepted kinds.

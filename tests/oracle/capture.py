@@ -22,10 +22,11 @@ _OPS = {"insert": "c", "replace": "u", "update": "u", "delete": "d"}
 class Capture:
     """Events of one database, from now on."""
 
-    def __init__(self, uri: str, database: str):
+    def __init__(self, uri: str, database: str, before: bool = False):
         self.client = MongoClient(uri, document_class=RawBSONDocument)
         self.events: list[dict] = []
-        self.stream = self.client[database].watch(max_await_time_ms=100)
+        options = {"full_document_before_change": "whenAvailable"} if before else {}
+        self.stream = self.client[database].watch(max_await_time_ms=100, **options)
         self._until: tuple[int, int] | None = None
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)

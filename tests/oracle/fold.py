@@ -1,5 +1,8 @@
 """Folding a topic's records by key, in the two ways that must agree, and what a key's history may look like.
 
+Values are flat documents with metadata, or envelopes: `document`, `stamp` and `operation` read both. An envelope of an
+update without a document tells a delta only and leaves the state as it is; it is never the last word of a key.
+
 Invariants that are checked here: all records of a key stand in one partition, the one that murmur2 gives
 (I-KAFKA-5); per key `(image_time, cluster_time, seq)` never falls in committed order (I-ORDER-1); no record
 stands twice; an export has at most one snapshot row of a key (I-SNAP-2).
@@ -31,14 +34,31 @@ def stamp(record: Record) -> Stamp:
         assert not missing, f"{record.place}: a tombstone without the headers {missing}, it has {sorted(header)}"
         return Stamp(*(int(header[f"moorline.{name}"]) for name in ("image_time", "cluster_time", "seq")))
     value = record.value
+    if is_envelope(value):
+        return Stamp(*(value["source"][name] for name in ("image_time", "cluster_time", "seq")))
     return Stamp(value["__image_time"], value["__cluster_time"], value["__seq"])
+
+
+def is_envelope(value) -> bool:
+    return value is not None and {"before", "after", "source", "op"} <= set(value)
+
+
+def document(record: Record) -> dict | None:
+    """The state that a record tells; `None` where it tells none: a delete, or a delta alone."""
+    if record.value_bytes is None or operation(record) == "d":
+        return None
+    return record.value["after"] if is_envelope(record.value) else record.value
+
+
+def is_delta(record: Record) -> bool:
+    return record.value_bytes is not None and operation(record) != "d" and document(record) is None
 
 
 def operation(record: Record) -> str:
     """`c`, `u`, `d` or `r`; of a tombstone what its header says, `d` if it says nothing."""
     if record.value_bytes is None:
         return record.headers.get("moorline.op", "d")
-    return record.value["__op"]
+    return record.value["op"] if is_envelope(record.value) else record.value["__op"]
 
 
 def histories(records: Iterable[Record]) -> dict[bytes, list[Record]]:
@@ -84,13 +104,20 @@ def check_forward(by_key: dict[bytes, list[Record]]) -> None:
 
 def by_offset(by_key: dict[bytes, list[Record]]) -> dict[bytes, Record]:
     """The last record of each key that is live."""
-    return {key: history[-1] for key, history in by_key.items() if history[-1].value_bytes is not None}
+    last = {key: told[-1] for key, history in by_key.items() if (told := telling(history))}
+    return {key: record for key, record in last.items() if document(record) is not None}
+
+
+def telling(history: list[Record]) -> list[Record]:
+    """The records that say what the state is. Fails where a delta alone is the last word of a key."""
+    assert not is_delta(history[-1]), f"{history[-1].place}: an update without its document is the key's last record"
+    return [record for record in history if not is_delta(record)]
 
 
 def by_stamp(by_key: dict[bytes, list[Record]]) -> dict[bytes, Record]:
     """The newest record by `(image_time, cluster_time, seq)`; the later one where two are equal."""
-    newest = {key: max(history, key=lambda r: (stamp(r), r.offset)) for key, history in by_key.items()}
-    return {key: record for key, record in newest.items() if record.value_bytes is not None}
+    newest = {key: max(telling(h), key=lambda r: (stamp(r), r.offset)) for key, h in by_key.items() if telling(h)}
+    return {key: record for key, record in newest.items() if document(record) is not None}
 
 
 def fold(by_key: dict[bytes, list[Record]]) -> dict[bytes, Record]:

@@ -7,15 +7,18 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use moorline_config::{Checked, Config, codes};
+use moorline_config::{CaptureMode, Checked, Config, DeleteHandling, FullUpdateType, OutputFormat, codes};
 use moorline_control::Address;
 use moorline_pipeline::contract::model::{Drift, Limits, Unknown};
+use moorline_pipeline::contract::output::metadata::{Column, Fact};
+use moorline_pipeline::contract::output::{Form, Origin, Output, Rules};
 use moorline_pipeline::error::{Problem, Result};
 use moorline_pipeline::model::ClusterTime;
 use moorline_pipeline::source::{Images, Selection};
 use moorline_pipeline::task::cut::Budget;
+use moorline_pipeline::task::images::Updates;
 use moorline_runtime::settings::{
-    ContractMode, ContractSettings, OplogGuard, Oversize, RateLimits, Settings, SnapshotMode, SnapshotSettings,
+    ContractMode, ContractSettings, Deletes, OplogGuard, Oversize, RateLimits, Settings, SnapshotMode, SnapshotSettings,
 };
 use moorline_sink_kafka::{
     ControlTopics, Credentials, KafkaSettings, KafkaSink, RegistryExaminer, RegistrySettings, SchemaRegistry,
@@ -110,6 +113,8 @@ pub(crate) fn kafka(config: &Config) -> Result<KafkaSettings, Failed> {
         offsets_replication: config.offset_storage_replication_factor,
         anchors: config.anchor_topic_name.clone(),
         quarantine: config.quarantine_topic_name.clone(),
+        transactions: config.topic_transaction.clone(),
+        heartbeats: None,
     };
     let mut settings = KafkaSettings::new(config.bootstrap_servers.clone(), control);
     settings.client_id.clone_from(&config.client_id);
@@ -186,15 +191,24 @@ pub(crate) fn settings(checked: &Checked) -> Settings {
         connector: config.name.clone(),
         group: config.group_id.clone(),
         prefix: config.topic_prefix.clone(),
-        delimiter: config.topic_delimiter.clone(),
+        output: output(config),
         selection: selection(config),
         tasks_max: config.tasks_max,
         start_time: config.capture_start_op_time.map(ClusterTime::from_u64),
-        images: match config.capture_mode_full_update_type {
-            moorline_config::FullUpdateType::Boundary => Images::Boundary,
-            moorline_config::FullUpdateType::PostImage => Images::Post,
-            moorline_config::FullUpdateType::Lookup => Images::Lookup,
+        images: images(config),
+        pre_images: matches!(
+            config.capture_mode,
+            CaptureMode::DeltasWithPreImage | CaptureMode::UpdateFullWithPreImage
+        ),
+        updates: match (config.output_format, config.capture_coalesce_updates) {
+            (OutputFormat::Envelope, _) => Updates::Deltas,
+            (OutputFormat::Document, true) => Updates::Coalesced,
+            (OutputFormat::Document, false) => Updates::Each,
         },
+        deletes: deletes(config),
+        headers: columns(&config.add_headers),
+        context_headers: config.extended_headers_enabled,
+        transaction_topic: config.topic_transaction.clone(),
         max_await: config.cursor_max_await_time_ms,
         batch: Budget { events: config.max_batch_size, bytes: BATCH_BYTES.min(config.max_queue_size_in_bytes / 2) },
         queue_bytes: config.max_queue_size_in_bytes,
@@ -204,7 +218,6 @@ pub(crate) fn settings(checked: &Checked) -> Settings {
         anchor_full_every: config.anchor_full_every,
         anchor_digest: config.anchor_digest == moorline_config::AnchorDigest::Sum256,
         anchor_topic: config.anchor_topic_name.clone(),
-        metadata_prefix: config.field_metadata_prefix.clone(),
         max_record_bytes: record_limit(config),
         oversize: match config.record_oversize_handling {
             moorline_config::OversizeHandling::Halt => Oversize::Halt,
@@ -213,6 +226,51 @@ pub(crate) fn settings(checked: &Checked) -> Settings {
         config_hash: checked.digest.clone(),
         worker: worker(),
         version: VERSION.to_owned(),
+    }
+}
+
+/// Names and forms of what is written.
+pub(crate) fn output(config: &Config) -> Rules {
+    let mut fields = columns(&config.add_fields);
+    // A row of a delete says that it is one, whatever else was asked for.
+    if deletes(config).rows && fields.iter().all(|column| column.fact != Fact::Deleted) {
+        fields.extend(Column::parse("deleted"));
+    }
+    Rules {
+        prefix: config.topic_prefix.clone(),
+        delimiter: config.topic_delimiter.clone(),
+        template: Output {
+            form: match config.output_format {
+                OutputFormat::Document => Form::Document(fields),
+                OutputFormat::Envelope => Form::Envelope,
+            },
+            origin: Origin { version: VERSION.to_owned(), name: config.topic_prefix.clone() },
+            ..types::output(config)
+        },
+    }
+}
+
+/// Facts by their names, which the configuration's own checks know.
+fn columns(names: &[String]) -> Vec<Column> {
+    names.iter().filter_map(|name| Column::parse(name)).collect()
+}
+
+fn deletes(config: &Config) -> Deletes {
+    let (rows, tombstones) = match (config.output_format, config.delete_tombstone_handling_mode) {
+        (OutputFormat::Envelope, _) | (_, DeleteHandling::RewriteWithTombstone) => (true, true),
+        (_, DeleteHandling::Tombstone) => (false, true),
+        (_, DeleteHandling::Rewrite) => (true, false),
+        (_, DeleteHandling::Drop) => (false, false),
+    };
+    Deletes { rows, tombstones: tombstones && config.tombstones_on_delete }
+}
+
+fn images(config: &Config) -> Images {
+    match (config.capture_mode, config.capture_mode_full_update_type) {
+        (CaptureMode::Deltas | CaptureMode::DeltasWithPreImage, _) => Images::None,
+        (_, FullUpdateType::Boundary) => Images::Boundary,
+        (_, FullUpdateType::PostImage) => Images::Post,
+        (_, FullUpdateType::Lookup) => Images::Lookup,
     }
 }
 
@@ -282,7 +340,6 @@ pub(crate) fn contract(config: &Config) -> ContractSettings {
         ),
         limits: limits(config),
         options: types::options(config, types::Looks::Nobody),
-        output: types::output(config),
     }
 }
 
@@ -301,5 +358,17 @@ fn drift(word: moorline_config::Drift) -> Drift {
         moorline_config::Drift::Spill => Drift::Spill,
         moorline_config::Drift::Quarantine => Drift::Quarantine,
         moorline_config::Drift::Halt => Drift::Halt,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fact_that_a_configuration_may_name_can_be_written() {
+        for name in moorline_config::FACTS {
+            assert!(Column::parse(name).is_some(), "{name}");
+        }
     }
 }

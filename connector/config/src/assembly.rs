@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::choice::{Choice as _, ContractMode, Drift, ErrorsTolerance};
+use crate::choice::{Choice as _, ContractMode, Drift, ErrorsTolerance, OutputFormat};
 use crate::config::Config;
 use crate::given::Given;
 use crate::report::Report;
@@ -19,6 +19,8 @@ pub(crate) fn config(given: &Given, report: &mut Report<'_>) -> Config {
     let errors_tolerance: ErrorsTolerance = given.choice("errors.tolerance");
     let topic = |key: &str, end: &str| given.optional(key).unwrap_or_else(|| format!("{prefix}{delimiter}{end}"));
     let offsets = given.optional("offsets.storage.topic").or_else(|| given.optional("offset.storage.topic"));
+    let output_format: OutputFormat = given.choice("output.format");
+    let transactions = given.boolean("provide.transaction.metadata").unwrap_or_default();
     let rules = topic_rules::rules(given, report);
     Config {
         bootstrap_servers: given.text("bootstrap.servers"),
@@ -50,6 +52,10 @@ pub(crate) fn config(given: &Given, report: &mut Report<'_>) -> Config {
         collection_include_list: given.list("collection.include.list"),
         collection_exclude_list: given.list("collection.exclude.list"),
         filters_match_mode: given.choice("filters.match.mode"),
+        capture_mode: given.choice("capture.mode"),
+        capture_coalesce_updates: given
+            .boolean("capture.coalesce.updates")
+            .unwrap_or(output_format == OutputFormat::Document && !transactions),
         capture_mode_full_update_type: given.choice("capture.mode.full.update.type"),
         capture_start_op_time: match given.value("capture.start.op.time") {
             Some(Value::Number(time)) => u64::try_from(time).ok(),
@@ -70,6 +76,13 @@ pub(crate) fn config(given: &Given, report: &mut Report<'_>) -> Config {
         topic_creation_enable: given.boolean("topic.creation.enable").unwrap_or(true),
         topic_creation_default: rules.default,
         topic_creation_groups: rules.groups,
+        output_format,
+        delete_tombstone_handling_mode: given.choice("delete.tombstone.handling.mode"),
+        tombstones_on_delete: given.boolean("tombstones.on.delete").unwrap_or(true),
+        add_fields: given.list("add.fields"),
+        add_headers: given.list("add.headers").into_iter().filter(|name| name != "none").collect(),
+        extended_headers_enabled: given.boolean("extended.headers.enabled").unwrap_or_default(),
+        topic_transaction: transactions.then(|| format!("{prefix}{delimiter}{}", given.text("topic.transaction"))),
         field_metadata_prefix: given.text("field.metadata.prefix"),
         record_oversize_handling: given.choice("record.oversize.handling"),
         quarantine_topic_name: topic("quarantine.topic.name", "quarantine"),

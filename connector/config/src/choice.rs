@@ -96,6 +96,44 @@ choice! {
 }
 
 choice! {
+    /// `capture.mode`: what comes with a change.
+    CaptureMode {
+        /// The document after an update.
+        UpdateFull = "change_streams_update_full",
+        /// Deltas only.
+        Deltas = "change_streams",
+        /// Deltas, and the document before.
+        DeltasWithPreImage = "change_streams_with_pre_image",
+        /// Both documents.
+        UpdateFullWithPreImage = "change_streams_update_full_with_pre_image",
+    }
+}
+
+choice! {
+    /// `output.format`.
+    OutputFormat {
+        /// The state after the change, flat.
+        Document = "document",
+        /// Debezium's envelope around typed documents.
+        Envelope = "envelope",
+    }
+}
+
+choice! {
+    /// `delete.tombstone.handling.mode`: what a delete becomes under `document`.
+    DeleteHandling {
+        /// A record without a value.
+        Tombstone = "tombstone",
+        /// Nothing.
+        Drop = "drop",
+        /// A row that says so.
+        Rewrite = "rewrite",
+        /// Such a row, then a record without a value.
+        RewriteWithTombstone = "rewrite-with-tombstone",
+    }
+}
+
+choice! {
     /// `snapshot.mode`.
     SnapshotMode {
         /// Once for each collection that has no export yet.

@@ -2,7 +2,7 @@
 //!
 //! Invariants: a field is named after its key with `_` for `.`; what stands here is in range and does not contradict
 //! itself; defaults are filled in; `Debug` shows no secret. Keys with a single value that this version knows
-//! (`output.format=document`) have no field, since there is nothing to decide.
+//! (`nested.handling.mode=struct`) have no field, since there is nothing to decide.
 // long: one struct is the truth, with a type and a sentence for each key.
 
 use std::collections::BTreeMap;
@@ -12,8 +12,8 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::choice::{
-    AnchorDigest, AuthenticationMechanism, CompressionType, ContractMode, Drift, ErrorsTolerance, FullUpdateType,
-    MatchMode, OplogGuard, OversizeHandling, SnapshotMode, Unknown,
+    AnchorDigest, AuthenticationMechanism, CaptureMode, CompressionType, ContractMode, DeleteHandling, Drift,
+    ErrorsTolerance, FullUpdateType, MatchMode, OplogGuard, OutputFormat, OversizeHandling, SnapshotMode, Unknown,
 };
 use crate::client_keys::ClientKeys;
 use crate::listener::ListenAddress;
@@ -89,6 +89,10 @@ pub struct Config {
     pub collection_exclude_list: Vec<String>,
     /// Whether the lists hold regular expressions or names.
     pub filters_match_mode: MatchMode,
+    /// What comes with a change.
+    pub capture_mode: CaptureMode,
+    /// Whether updates of a key in a batch become one record.
+    pub capture_coalesce_updates: bool,
     /// Where the document after an update comes from.
     pub capture_mode_full_update_type: FullUpdateType,
     /// Where streaming starts without a position: seconds `<< 32 |` increment; `None` for the present.
@@ -131,6 +135,20 @@ pub struct Config {
     pub topic_creation_default: TopicRule,
     /// `topic.creation.<group>.*`, in the order of `topic.creation.groups`: the first that fits counts.
     pub topic_creation_groups: Vec<TopicGroup>,
+    /// The form of values.
+    pub output_format: OutputFormat,
+    /// What a delete becomes under `document`.
+    pub delete_tombstone_handling_mode: DeleteHandling,
+    /// Whether a record without a value follows a delete's own.
+    pub tombstones_on_delete: bool,
+    /// Metadata fields of a flat value, as they were asked for.
+    pub add_fields: Vec<String>,
+    /// Metadata in headers, as it was asked for.
+    pub add_headers: Vec<String>,
+    /// Whether Debezium's context headers are written.
+    pub extended_headers_enabled: bool,
+    /// The topic that says where transactions begin and end; `None` where it is switched off.
+    pub topic_transaction: Option<String>,
     /// The prefix of metadata fields.
     pub field_metadata_prefix: String,
     /// What a record over the limit does.

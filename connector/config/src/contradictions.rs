@@ -5,6 +5,7 @@ use secrecy::ExposeSecret as _;
 use crate::choice::{AuthenticationMechanism, Drift, ErrorsTolerance, MatchMode};
 use crate::codes;
 use crate::config::Config;
+use crate::forms;
 use crate::given::Given;
 use crate::patterns::{self, Verdict};
 use crate::report::{Report, quoted};
@@ -18,6 +19,7 @@ pub(crate) fn check(config: &Config, given: &Given, report: &mut Report<'_>) {
     interval(config, given, report);
     without_effect(given, report);
     topics(config, given, report);
+    forms::check(config, given, report);
     source(config, given, report);
     registry(config, given, report);
     for (key, list) in [

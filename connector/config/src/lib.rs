@@ -16,6 +16,7 @@ mod definition;
 mod digest;
 mod documentation;
 mod environment;
+mod forms;
 mod given;
 mod java_keys;
 mod json_schema;
@@ -35,12 +36,13 @@ mod type_choices;
 mod value;
 
 pub use choice::{
-    AnchorDigest, AuthenticationMechanism, Choice, CompressionType, ContractMode, Drift, ErrorsTolerance,
-    FullUpdateType, MatchMode, OplogGuard, OversizeHandling, SnapshotMode, Unknown,
+    AnchorDigest, AuthenticationMechanism, CaptureMode, Choice, CompressionType, ContractMode, DeleteHandling, Drift,
+    ErrorsTolerance, FullUpdateType, MatchMode, OplogGuard, OutputFormat, OversizeHandling, SnapshotMode, Unknown,
 };
 pub use client_keys::ClientKeys;
 pub use config::{Config, TopicGroup, TopicRule};
 pub use environment::Environment;
+pub use forms::FACTS;
 pub use listener::ListenAddress;
 pub use mistake::Mistake;
 pub use placeholder::{Lookup, Reference};

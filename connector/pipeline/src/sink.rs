@@ -62,6 +62,10 @@ pub enum ControlTopic {
     Anchors,
     /// `<prefix>.quarantine`, partition by murmur2 of the key.
     Quarantine,
+    /// `<prefix>.transaction`, partition by murmur2 of the key; only where it is switched on.
+    Transactions,
+    /// The heartbeat topic, partition 0; only where it is switched on.
+    Heartbeats,
 }
 
 /// A record for a control topic.

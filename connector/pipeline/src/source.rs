@@ -66,6 +66,8 @@ pub enum Images {
     Post,
     /// The server's `updateLookup`: some later state.
     Lookup,
+    /// None at all: what goes out is the delta.
+    None,
 }
 
 /// A change stream to be opened.
@@ -75,6 +77,10 @@ pub struct StreamSpec {
     pub selection: Selection,
     /// How updates come.
     pub images: Images,
+    /// Whether documents before a change come with it, where the collection keeps them.
+    pub pre_images: bool,
+    /// Whether deltas come with updates.
+    pub deltas: bool,
     /// Most events in a reply.
     pub batch_size: u32,
     /// How long the server may wait for an event.

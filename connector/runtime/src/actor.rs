@@ -83,6 +83,8 @@ pub(crate) struct Actor<S: Source> {
     pub(crate) epochs: BTreeMap<Namespace, Uuid>,
     pub(crate) history_window: Duration,
     pub(crate) inexact_until: Option<ClusterTime>,
+    /// The newest cluster time that a reply has named: what `updateLookup` showed in it is no later.
+    pub(crate) heard: ClusterTime,
     /// Token and time of the last event handed on.
     pub(crate) last: Option<(Token, ClusterTime)>,
     /// The last real event of a former run, until this one has handed on one of its own.
@@ -245,6 +247,7 @@ impl<S: Source> Actor<S> {
             ))
         })?;
         let head = reply.cluster_time;
+        self.heard = self.heard.max(reply.cluster_time.unwrap_or(reply.frontier));
         self.frontier.accept(reply).map_err(|broken| {
             Failure::halt(Problem::new(
                 "MOOR-2016",

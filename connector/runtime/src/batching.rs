@@ -47,10 +47,12 @@ impl<S: Source> Actor<S> {
     pub(crate) async fn batch(&mut self, cut: Cut) -> Result<()> {
         if cut.count > 0 {
             let events = self.frontier.take(cut.count);
-            let plan = images::plan(&events, &self.overtaken, self.settings.images == Mode::Boundary);
+            let (wanted, updates) = (self.settings.images, self.settings.updates);
+            let plan = images::plan(&events, &self.overtaken, wanted, updates);
             let epochs = (!plan.look_ups.is_empty()).then(|| self.epochs.clone());
             let found = (0..plan.images).map(|_| None).collect();
             let mut images = Images { found, inexact: self.lifecycle(&events), ..Images::default() };
+            self.doubt(&events, &mut images.inexact);
             // A group of one time is never split, whatever its images take.
             let one_group = events[0].change.time == events[events.len() - 1].change.time;
             let limit = if one_group { usize::MAX } else { self.settings.image_bytes() };
@@ -82,13 +84,36 @@ impl<S: Source> Actor<S> {
             let bytes = events.iter().map(|event| event.change.len() + OVERHEAD).sum::<usize>() + images.bytes;
             let held = self.hold(bytes).await?;
             let Images { found: images, inexact, .. } = images;
-            let batch = EventBatch { events, treatments: plan.treatments, images, snapshotting, inexact, held };
+            let (treatments, deltas) = (plan.treatments, self.settings.deltas());
+            let batch = EventBatch { events, treatments, images, deltas, snapshotting, inexact, held };
             self.hand(Job::Events(batch)).await?;
         }
         if let Some(ticks) = &cut.ticks {
             self.ticks.close(ticks);
         }
         self.close(cut.at, cut.ticks).await
+    }
+
+    /// What the way in which updates come makes inexact: no images at all, or images of some later time.
+    fn doubt(&self, events: &[Sequenced], inexact: &mut BTreeMap<Namespace, Vec<Inexact>>) {
+        let images = self.settings.images;
+        if matches!(images, Mode::Boundary | Mode::Post) {
+            return;
+        }
+        let mut updated: BTreeMap<&Namespace, i64> = BTreeMap::new();
+        let updates = events.iter().filter(|event| event.change.op == Op::Update);
+        for namespace in updates.filter_map(|event| event.change.namespace.as_ref()) {
+            *updated.entry(namespace).or_default() += 1;
+        }
+        for (namespace, count) in updated {
+            let reason = if images == Mode::None {
+                Inexact { keys: Some(count), ..Inexact::of("image-missing", namespace) }
+            } else {
+                // What `updateLookup` showed is no later than the reply that brought it.
+                Inexact { until: Some(self.heard.succ()), ..Inexact::of("late-lookup", namespace) }
+            };
+            inexact.entry(namespace.clone()).or_default().push(reason);
+        }
     }
 
     /// The images of updated documents at the cut; where it has left the history window, at a later time. `false` where

@@ -110,7 +110,7 @@ impl<K: LaneSink> Committer<K> {
 
     fn commit(&mut self, transaction: Transaction) -> Result<Event> {
         // What it holds of the budget is given back at the end, however that is.
-        let Transaction { data, quarantine, deltas, close, held: _held } = transaction;
+        let Transaction { data, control, deltas, close, held: _held } = transaction;
         let pass = |point| faults::pass(point, self.lane);
         pass(Point::BeginBefore)?;
         let began = Instant::now();
@@ -120,8 +120,8 @@ impl<K: LaneSink> Committer<K> {
         for batch in &data {
             self.sink.produce(batch)?;
         }
-        if !quarantine.is_empty() {
-            self.sink.write(quarantine)?;
+        if !control.is_empty() {
+            self.sink.write(control)?;
         }
         pass(Point::ProduceAfter)?;
         pass(Point::FlushBefore)?;

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use moorline_pipeline::anchor::Lineage;
+use moorline_pipeline::contract::output::transaction;
 use moorline_pipeline::error::{Failure, Next, Problem, Result};
 use moorline_pipeline::sink::{Registry, Sink};
 use moorline_pipeline::source::Source;
@@ -22,6 +23,7 @@ use crate::lane::Lane;
 use crate::report::Report;
 use crate::settings::{Settings, Until};
 use crate::shared::Shared;
+use crate::transactions::SchemaIds;
 use crate::watch;
 
 /// How a run has ended.
@@ -55,13 +57,14 @@ pub async fn run<S: Source, K: Sink, R: Registry>(
         registry.register(&format!("{}-key", settings.anchor_topic), moorline_pipeline::anchor::KEY_SCHEMA).await?;
     let value_id =
         registry.register(&format!("{}-value", settings.anchor_topic), moorline_pipeline::anchor::SCHEMA).await?;
-    let contracts = Contracts::new(
-        registry,
-        settings.contract.clone(),
-        settings.prefix.clone(),
-        settings.delimiter.clone(),
-        settings.metadata_prefix.clone(),
-    );
+    let contracts = Contracts::new(registry, settings.contract.clone(), settings.output.clone());
+    let mut transaction_topic = None;
+    if let Some(topic) = &settings.transaction_topic {
+        let (key, value) = (transaction::key_schema(), transaction::value_schema());
+        let key = contracts.registry().register(&format!("{topic}-key"), &key).await?;
+        let value = contracts.registry().register(&format!("{topic}-value"), &value).await?;
+        transaction_topic = Some(SchemaIds { key, value });
+    }
     let lineage = Lineage {
         version: settings.version.clone(),
         config: settings.config_hash.clone(),
@@ -98,6 +101,7 @@ pub async fn run<S: Source, K: Sink, R: Registry>(
         lanes: layout.lanes.len() as u32,
         anchor_key_schema_id: key_id,
         anchor_schema_id: value_id,
+        transaction_topic,
         snapshotted: std::sync::Mutex::default(),
     });
     // A failure of one lane stops the others, but not whoever gave us `stop`.

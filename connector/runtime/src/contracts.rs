@@ -7,7 +7,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use moorline_pipeline::contract::model::{Contract, Drift, Output, Unknown};
-use moorline_pipeline::contract::{derive, evolve, file, infer, merge, names};
+use moorline_pipeline::contract::output::Rules;
+use moorline_pipeline::contract::{derive, evolve, file, infer, merge};
 use moorline_pipeline::error::{Failure, Next, Problem, Result};
 use moorline_pipeline::model::Namespace;
 use moorline_pipeline::sink::Registry;
@@ -43,21 +44,13 @@ pub struct Bound {
 pub struct Contracts<R> {
     registry: R,
     settings: ContractSettings,
-    prefix: String,
-    delimiter: String,
-    metadata_prefix: String,
+    rules: Rules,
 }
 
 impl<R: Registry> Contracts<R> {
     /// With the registry and the settings of a connector.
-    pub fn new(
-        registry: R,
-        settings: ContractSettings,
-        prefix: String,
-        delimiter: String,
-        metadata_prefix: String,
-    ) -> Self {
-        Self { registry, settings, prefix, delimiter, metadata_prefix }
+    pub fn new(registry: R, settings: ContractSettings, rules: Rules) -> Self {
+        Self { registry, settings, rules }
     }
 
     /// The registry.
@@ -70,7 +63,7 @@ impl<R: Registry> Contracts<R> {
     pub async fn prepare(&self, namespace: &Namespace, documents: &[&bson::RawDocument]) -> Result<Option<Bound>> {
         let written = self.read_file(namespace)?;
         let (on_drift, unknown) = self.policies(namespace, written.as_ref());
-        let output = self.output(namespace, on_drift, unknown);
+        let output = self.rules.output(namespace, on_drift, unknown);
         let registered = match (&written, self.settings.mode) {
             (Some(_), ContractMode::Pinned) => None,
             (None, ContractMode::Pinned) => return Err(no_file(namespace, &self.path(namespace))),
@@ -164,15 +157,6 @@ impl<R: Registry> Contracts<R> {
         (on_drift, unknown)
     }
 
-    fn output(&self, namespace: &Namespace, on_drift: Drift, unknown: Unknown) -> Output {
-        Output {
-            topic: names::topic(&self.prefix, &self.delimiter, namespace),
-            metadata_prefix: self.metadata_prefix.clone(),
-            spill: matches!(on_drift, Drift::Evolve | Drift::Spill) || unknown == Unknown::Spill,
-            ..self.settings.output.clone()
-        }
-    }
-
     fn path(&self, namespace: &Namespace) -> PathBuf {
         self.settings.path.join(file::file_name(namespace))
     }
@@ -184,7 +168,7 @@ impl<R: Registry> Contracts<R> {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(file_failure(&path, &error)),
         };
-        file::parse_beside(&text, namespace, &self.metadata_prefix).map(Some).map_err(|problems| {
+        file::parse_beside(&text, namespace, &self.rules.template.metadata_prefix).map(Some).map_err(|problems| {
             let first = &problems[0];
             Failure::halt(Problem::new(
                 first.code,

@@ -20,9 +20,10 @@ use crate::buffers::Buffers;
 use crate::contracts::{Bound, Contracts};
 use crate::items::{self, Item};
 use crate::opening::Collection;
-use crate::records::{halted, old_key, quarantined, record};
+use crate::records::{Writing, halted, old_key, quarantined, record};
 use crate::report::Report;
 use crate::settings::Settings;
+use crate::transactions::{SchemaIds, Transactions};
 use crate::work::{Close, Event, EventBatch, Job, Order, Transaction};
 
 /// What one part gives.
@@ -30,6 +31,7 @@ use crate::work::{Close, Event, EventBatch, Job, Order, Transaction};
 pub(crate) struct Made {
     pub(crate) encoded: Encoded,
     pub(crate) quarantine: Vec<ControlRecord>,
+    pub(crate) transactions: Vec<ControlRecord>,
     pub(crate) deltas: BTreeMap<Namespace, CollectionDelta>,
 }
 
@@ -43,12 +45,17 @@ pub(crate) struct Encoder<R> {
     buffers: Arc<Buffers>,
     collections: HashMap<Namespace, Collection>,
     data: Vec<Arc<Encoded>>,
-    quarantine: Vec<ControlRecord>,
+    /// Records of topics other than the data's: quarantine, transactions.
+    control: Vec<ControlRecord>,
     deltas: BTreeMap<Namespace, CollectionDelta>,
     held: Vec<Held>,
+    lane: u32,
+    /// Schemas of the transaction topic, where it is written.
+    transaction_topic: Option<SchemaIds>,
 }
 
 impl<R: Registry> Encoder<R> {
+    /// `place`: the lane, and the schemas of the transaction topic where it is written.
     pub(crate) fn new(
         contracts: Arc<Contracts<R>>,
         settings: Arc<Settings>,
@@ -56,7 +63,9 @@ impl<R: Registry> Encoder<R> {
         runtime: tokio::runtime::Handle,
         orders: mpsc::Sender<Order>,
         buffers: Arc<Buffers>,
+        place: (u32, Option<SchemaIds>),
     ) -> Self {
+        let (lane, transaction_topic) = place;
         Self {
             contracts,
             settings,
@@ -66,9 +75,11 @@ impl<R: Registry> Encoder<R> {
             buffers,
             collections: HashMap::new(),
             data: Vec::new(),
-            quarantine: Vec::new(),
+            control: Vec::new(),
             deltas: BTreeMap::new(),
             held: Vec::new(),
+            lane,
+            transaction_topic,
         }
     }
 
@@ -131,7 +142,7 @@ impl<R: Registry> Encoder<R> {
         }
         let transaction = Transaction {
             data: std::mem::take(&mut self.data),
-            quarantine: std::mem::take(&mut self.quarantine),
+            control: std::mem::take(&mut self.control),
             deltas: std::mem::take(&mut self.deltas),
             close,
             held: std::mem::take(&mut self.held),
@@ -168,7 +179,8 @@ impl<R: Registry> Encoder<R> {
         if !made.encoded.records.is_empty() {
             self.data.push(Arc::new(made.encoded));
         }
-        self.quarantine.extend(made.quarantine);
+        self.control.extend(made.quarantine);
+        self.control.extend(made.transactions);
         for (namespace, delta) in made.deltas {
             self.deltas.entry(namespace).or_default().add(delta);
         }
@@ -232,6 +244,8 @@ impl<R: Registry> Encoder<R> {
     /// Encodes all items; `Err(namespace)` where that collection's contract should be widened first.
     fn attempt(&mut self, items: &[Item<'_>], settled: &HashSet<Namespace>) -> Result<Result<Made, Namespace>> {
         let mut made = Made { encoded: self.buffers.take(), ..Made::default() };
+        let mut transactions = Transactions::new(self.transaction_topic);
+        let writing = Writing { settings: &self.settings, lane: self.lane, now_ms: crate::clock::now_ms() };
         made.encoded.records.reserve(items.len());
         // Avro is about two thirds of its BSON, so the buffer is made once and seldom grows.
         let bytes: usize = items.iter().filter_map(|item| item.document).map(|d| d.as_bytes().len()).sum();
@@ -243,7 +257,7 @@ impl<R: Registry> Encoder<R> {
                 // Deletes in a collection that never had a document: no key of it was ever written.
                 continue;
             };
-            let Made { encoded, quarantine, deltas } = &mut made;
+            let Made { encoded, quarantine, deltas, .. } = &mut made;
             let delta = deltas.entry(namespace.clone()).or_default();
             let seen_to = settled.contains(namespace);
             for item in run {
@@ -252,19 +266,21 @@ impl<R: Registry> Encoder<R> {
                     continue;
                 }
                 if let Some(old_id) = item.old_id {
-                    old_key(collection, old_id, item, encoded, delta, self.settings.anchor_digest);
+                    old_key(collection, old_id, item, encoded, delta, &writing);
                 }
-                let Err(misfit) = record(collection, seen_to, item, encoded, delta, &self.settings)? else { continue };
+                let done = record(collection, seen_to, item, &mut transactions, encoded, delta, &writing)?;
+                let Err(misfit) = done else { continue };
                 if collection.bound.on_drift == Drift::Evolve && misfit.rule != "MC402" && !seen_to {
                     return Ok(Err(namespace.clone()));
                 }
                 if collection.bound.on_drift == Drift::Halt {
                     return Err(halted(item, &misfit));
                 }
-                quarantine.push(quarantined(collection, item, &misfit, encoded, delta, &self.settings));
+                quarantine.push(quarantined(collection, item, &misfit, encoded, delta, &writing));
                 Report::add(&self.report.quarantined, 1);
             }
         }
+        made.transactions = transactions.finish();
         Ok(Ok(made))
     }
 

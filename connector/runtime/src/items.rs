@@ -6,18 +6,20 @@ use bson::oid::ObjectId;
 use bson::raw::RawBsonRef;
 use moorline_pipeline::contract::plan::Meta;
 use moorline_pipeline::error::{Failure, Problem, Result};
-use moorline_pipeline::model::{Namespace, Op, Uuid};
+use moorline_pipeline::model::{Change, Namespace, Op, Uuid};
 use moorline_pipeline::task::images::Treatment;
 
-use crate::work::{EventBatch, RowBatch};
+use crate::work::{EventBatch, Image, RowBatch};
 
 /// A record to be made.
 pub(crate) struct Item<'a> {
     pub(crate) namespace: &'a Namespace,
     pub(crate) uuid: Option<Uuid>,
     pub(crate) id: RawBsonRef<'a>,
-    /// The document; `None` for a delete.
+    /// The document; `None` for a delete, and for an update of which there is only the delta.
     pub(crate) document: Option<&'a RawDocument>,
+    /// The event; `None` for a row.
+    pub(crate) change: Option<&'a Change>,
     /// The old key of a replaced document whose `_id` was written anew (`1` as `1.0`), where it differs.
     pub(crate) old_id: Option<RawBsonRef<'a>>,
     pub(crate) meta: Meta,
@@ -50,6 +52,7 @@ pub(crate) fn of_rows(batch: &RowBatch) -> Result<Vec<Item<'_>>> {
             uuid: Some(batch.uuid),
             id,
             document: Some(document),
+            change: None,
             old_id: None,
             meta: meta(b'r', batch.read_ms, time, i32::MAX, time),
             folded: 0,
@@ -79,6 +82,7 @@ pub(crate) fn of_events(batch: &EventBatch) -> Result<Vec<Item<'_>>> {
             uuid: change.uuid,
             id,
             document: None,
+            change: Some(change),
             old_id: None,
             meta: meta(b'd', change.wall_ms, time, event.seq, time),
             folded: 0,
@@ -87,15 +91,24 @@ pub(crate) fn of_events(batch: &EventBatch) -> Result<Vec<Item<'_>>> {
             Treatment::Other | Treatment::Overtaken => continue,
             // Counted with the collection; what it says stands in the later record of its key.
             Treatment::Folded => item.folded = 1,
-            Treatment::Image(number) => {
-                // No image: a drop hides it; the batch says so, and no record goes out.
-                let Some(Some(image)) = batch.images.get(*number as usize) else { continue };
-                let op = if image.document.is_some() { b'u' } else { b'd' };
-                item.meta = meta(op, change.wall_ms, time, event.seq, image.at.as_u64());
-                if let Some(bytes) = &image.document {
-                    let document = RawDocument::from_bytes(bytes).map_err(|e| broken(namespace, &e.to_string()))?;
-                    item.document = Some(document);
+            Treatment::Bare => (item.meta.op, item.meta.deleted) = (b'u', false),
+            Treatment::Image(number) | Treatment::Shared(number) => {
+                match batch.images.get(*number as usize).and_then(Option::as_ref) {
+                    Some(Image { document: Some(bytes), at }) => {
+                        let document = RawDocument::from_bytes(bytes).map_err(|e| broken(namespace, &e.to_string()))?;
+                        item.document = Some(document);
+                        item.meta = meta(b'u', change.wall_ms, time, event.seq, at.as_u64());
+                    }
+                    // Gone at the later time: one delete, in the place of the key's last update.
+                    Some(Image { document: None, at }) if matches!(treatment, Treatment::Image(_)) => {
+                        item.meta = meta(b'd', change.wall_ms, time, event.seq, at.as_u64());
+                    }
+                    _ if batch.deltas => item.meta.op = b'u',
+                    Some(_) => item.folded = 1,
+                    // No image: a drop hides it; the batch says so, and no record goes out.
+                    None => continue,
                 }
+                item.meta.deleted = item.meta.op == b'd';
             }
             Treatment::Own if change.op == Op::Delete => {}
             Treatment::Own => {
@@ -104,6 +117,7 @@ pub(crate) fn of_events(batch: &EventBatch) -> Result<Vec<Item<'_>>> {
                 match change.full_document() {
                     Some(document) => item.document = Some(document),
                     // `updateLookup` found the document gone: its delete comes later in the stream.
+                    None if change.op == Op::Update && batch.deltas => {}
                     None if change.op == Op::Update => item.folded = 1,
                     None => return Err(broken(namespace, "an insert or replace has no fullDocument")),
                 }

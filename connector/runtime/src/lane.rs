@@ -140,6 +140,7 @@ impl<S: Source, K: Sink, R: Registry> Lane<S, K, R> {
             tokio::runtime::Handle::current(),
             orders,
             Arc::clone(&buffers),
+            (self.part.lane, self.shared.transaction_topic),
         );
         let committer = Committer {
             sink,

@@ -24,6 +24,7 @@ mod faults;
 mod forecast;
 mod gate;
 pub mod handle;
+mod headers;
 mod items;
 mod lane;
 mod opening;
@@ -36,6 +37,7 @@ mod seed;
 pub mod settings;
 mod shared;
 mod start;
+mod transactions;
 mod watch;
 mod work;
 

@@ -1,45 +1,68 @@
 //! One record: key, value or tombstone with headers, its place among the partitions, and what counts and digest say of it.
 //!
 //! Invariants: on a misfit nothing is left in the buffer; every record that is pushed is counted and digested once; a
-//! document that is held out leaves a tombstone for its key (I-QUAR-1).
+//! document that is held out leaves a delete for its key, in the form that deletes have (I-QUAR-1); a delete that is
+//! left out by configuration is counted as a reason why the export is not exact.
 
-use moorline_pipeline::anchor::CollectionDelta;
+use std::ops::Range;
+
+use bson::raw::RawBsonRef;
+use moorline_pipeline::anchor::{CollectionDelta, Inexact};
 use moorline_pipeline::contract::model::Misfit;
+use moorline_pipeline::contract::plan::{Change, Meta};
 use moorline_pipeline::error::{Failure, Problem, Result};
 use moorline_pipeline::partition::partition;
 use moorline_pipeline::sink::{ControlRecord, Encoded, Headers, Record};
 
+use crate::headers::Wanted;
 use crate::items::Item;
 use crate::opening::Collection;
 use crate::quarantine;
 use crate::settings::{Oversize, Settings};
+use crate::transactions::Transactions;
+
+/// What stays the same while a part is written.
+#[derive(Clone, Copy)]
+pub(crate) struct Writing<'a> {
+    pub(crate) settings: &'a Settings,
+    pub(crate) lane: u32,
+    /// The writer's clock, milliseconds since 1970.
+    pub(crate) now_ms: i64,
+}
 
 /// Encodes one record; the inner error says why the document does not fit, and leaves nothing behind.
 pub(crate) fn record(
     collection: &mut Collection,
     seen_to: bool,
     item: &Item<'_>,
+    transactions: &mut Transactions,
     encoded: &mut Encoded,
     delta: &mut CollectionDelta,
-    settings: &Settings,
+    writing: &Writing<'_>,
 ) -> Result<Result<(), Misfit>> {
+    let settings = writing.settings;
     let start = encoded.data.len();
     if let Err(misfit) = collection.plan(false).key(item.id, &mut encoded.data) {
         encoded.data.truncate(start);
         return Ok(Err(misfit));
     }
     let key = start..encoded.data.len();
-    let mut value = None;
-    let mut headers = None;
-    if let Some(document) = item.document {
-        match collection.plan(seen_to).value(document, &item.meta, &mut encoded.data) {
-            Ok(outcome) => delta.counts.spilled += i64::from(outcome.spilled),
+    transactions.enter(item);
+    let change = change(item, transactions, writing);
+    let delete = item.meta.op == b'd';
+    if delete && !settings.deletes.rows && !settings.deletes.tombstones {
+        encoded.data.truncate(start);
+        left_out(item, delta);
+        return Ok(Ok(()));
+    }
+    if !delete || settings.deletes.rows {
+        let written = match collection.plan(seen_to || delete).change(&change, &mut encoded.data) {
+            Ok(written) => written,
             Err(misfit) => {
                 encoded.data.truncate(start);
                 return Ok(Err(misfit));
             }
-        }
-        value = Some(key.end..encoded.data.len());
+        };
         let size = encoded.data.len() - start;
         if size > settings.max_record_bytes {
             encoded.data.truncate(start);
@@ -54,8 +77,14 @@ pub(crate) fn record(
                 found: format!("{size} bytes"),
             }));
         }
-    } else {
-        headers = Some(tombstone_headers(item));
+        delta.counts.spilled += i64::from(written.spilled);
+        let value = Some(key.end..encoded.data.len());
+        let headers = Wanted::of(&collection.bound, &change, writing).before_left_out(written.before.as_ref());
+        push(collection, encoded, delta, key.clone(), value, headers.finish(), settings.anchor_digest);
+    }
+    if delete && settings.deletes.tombstones {
+        let headers = Wanted::of(&collection.bound, &change, writing).tombstone(item).finish();
+        push(collection, encoded, delta, key, None, headers, settings.anchor_digest);
     }
     let counts = &mut delta.counts;
     *match item.meta.op {
@@ -64,16 +93,32 @@ pub(crate) fn record(
         b'd' => &mut counts.d,
         _ => &mut counts.u,
     } += 1;
-    push(collection, encoded, delta, key, value, headers, settings.anchor_digest);
+    transactions.taken(item);
     Ok(Ok(()))
+}
+
+/// The change as values tell it.
+fn change<'a>(item: &'a Item<'_>, transactions: &'a Transactions, writing: &Writing<'_>) -> Change<'a> {
+    let event = item.change;
+    Change {
+        id: item.id,
+        meta: &item.meta,
+        before: event.and_then(|event| event.before()),
+        after: item.document,
+        delta: event.filter(|_| item.meta.op == b'u').and_then(|event| event.delta()),
+        session: transactions.session(),
+        transaction: transactions.place(item.namespace),
+        coalesced: 0,
+        processed_ms: writing.now_ms,
+    }
 }
 
 fn push(
     collection: &Collection,
     encoded: &mut Encoded,
     delta: &mut CollectionDelta,
-    key: std::ops::Range<usize>,
-    value: Option<std::ops::Range<usize>>,
+    key: Range<usize>,
+    value: Option<Range<usize>>,
     headers: Option<Headers>,
     digest: bool,
 ) {
@@ -94,14 +139,50 @@ fn push(
     encoded.records.push(Record { topic: collection.topic, partition, key, value, headers });
 }
 
-/// A tombstone for the key under which a document stood before its `_id` was written anew, where the keys differ.
-pub(crate) fn old_key(
+/// A delete that goes out in no form: folding what is there no longer gives the source's state.
+fn left_out(item: &Item<'_>, delta: &mut CollectionDelta) {
+    delta.inexact.push(Inexact { keys: Some(1), ..Inexact::of("filtered", item.namespace) });
+}
+
+/// A delete of a key, where what happened was none: the document is held out, or stands under another key from now on.
+fn removal(
     collection: &mut Collection,
-    old_id: bson::raw::RawBsonRef<'_>,
+    id: RawBsonRef<'_>,
+    key: Range<usize>,
     item: &Item<'_>,
     encoded: &mut Encoded,
     delta: &mut CollectionDelta,
-    digest: bool,
+    writing: &Writing<'_>,
+) {
+    let settings = writing.settings;
+    let meta = Meta { op: b'd', deleted: true, ..item.meta };
+    let change = Change { processed_ms: writing.now_ms, ..Change::of(id, &meta, None) };
+    if settings.deletes.rows {
+        let start = encoded.data.len();
+        // The key fitted, so a value of nothing but it does too.
+        if collection.plan(true).change(&change, &mut encoded.data).is_ok() {
+            let value = Some(start..encoded.data.len());
+            let headers = Wanted::of(&collection.bound, &change, writing).finish();
+            push(collection, encoded, delta, key.clone(), value, headers, settings.anchor_digest);
+            delta.counts.d += 1;
+        }
+    }
+    if settings.deletes.tombstones {
+        let headers = Wanted::of(&collection.bound, &change, writing).tombstone(item).finish();
+        push(collection, encoded, delta, key, None, headers, settings.anchor_digest);
+    } else if !settings.deletes.rows {
+        left_out(item, delta);
+    }
+}
+
+/// A delete for the key under which a document stood before its `_id` was written anew, where the keys differ.
+pub(crate) fn old_key(
+    collection: &mut Collection,
+    old_id: RawBsonRef<'_>,
+    item: &Item<'_>,
+    encoded: &mut Encoded,
+    delta: &mut CollectionDelta,
+    writing: &Writing<'_>,
 ) {
     let (mut old, mut new) = (Vec::new(), Vec::new());
     if collection.plan(false).key(old_id, &mut old).is_err()
@@ -113,32 +194,17 @@ pub(crate) fn old_key(
     let start = encoded.data.len();
     encoded.data.extend_from_slice(&old);
     let key = start..encoded.data.len();
-    push(collection, encoded, delta, key, None, Some(tombstone_headers(item)), digest);
+    removal(collection, old_id, key, item, encoded, delta, writing);
 }
 
-/// A tombstone says in headers what a value says in its metadata fields.
-fn tombstone_headers(item: &Item<'_>) -> Headers {
-    let meta = &item.meta;
-    let text = |name: &'static str, value: String| (name.into(), value.into_bytes().into_boxed_slice());
-    Box::new([
-        text("moorline.op", char::from(if item.document.is_some() { b'd' } else { meta.op }).to_string()),
-        text("moorline.deleted", "true".to_owned()),
-        text("moorline.ts_ms", meta.ts_ms.to_string()),
-        text("moorline.cluster_time", meta.cluster_time.to_string()),
-        text("moorline.seq", meta.seq.to_string()),
-        text("moorline.image_time", meta.image_time.to_string()),
-        text("moorline.snapshot", meta.snapshot.to_string()),
-    ])
-}
-
-/// The quarantine record of a document that is held out; where its key can be told, a tombstone goes with it.
+/// The quarantine record of a document that is held out; where its key can be told, a delete goes with it.
 pub(crate) fn quarantined(
     collection: &mut Collection,
     item: &Item<'_>,
     misfit: &Misfit,
     encoded: &mut Encoded,
     delta: &mut CollectionDelta,
-    settings: &Settings,
+    writing: &Writing<'_>,
 ) -> ControlRecord {
     delta.counts.quarantined += 1;
     let start = encoded.data.len();
@@ -146,8 +212,7 @@ pub(crate) fn quarantined(
     let key = start..encoded.data.len();
     let control = quarantine::record(&collection.bound, item, misfit, keyed.then(|| &encoded.data[key.clone()]));
     if keyed {
-        let headers = Some(tombstone_headers(item));
-        push(collection, encoded, delta, key, None, headers, settings.anchor_digest);
+        removal(collection, item.id, key, item, encoded, delta, writing);
     } else {
         encoded.data.truncate(start);
     }

@@ -66,6 +66,7 @@ impl<S: Source> Seed<S> {
             pace: Pace::new(documents, bytes),
             handed: ClusterTime::default(),
             snapshot_from: Instant::now() + self.settings.snapshot.delay,
+            heard: ClusterTime::default(),
             committed: Committed { snapshot_done: false, ..Committed::default() },
             lane: self.lane,
             budget: Budget::new(self.settings.queue_bytes),

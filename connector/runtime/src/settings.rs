@@ -5,10 +5,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use moorline_pipeline::contract::infer::Options;
-use moorline_pipeline::contract::model::{Drift, Limits, Output, Unknown};
+use moorline_pipeline::contract::model::{Drift, Limits, Unknown};
+use moorline_pipeline::contract::output::metadata::Column;
+use moorline_pipeline::contract::output::{Form, Rules};
 use moorline_pipeline::model::ClusterTime;
 use moorline_pipeline::source::{Images, Selection};
 use moorline_pipeline::task::cut::Budget;
+use moorline_pipeline::task::images::Updates;
 
 /// When a run ends by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,6 +98,15 @@ pub struct SnapshotSettings {
     pub oplog_guard: OplogGuard,
 }
 
+/// What a delete becomes. With neither it is left out, and said to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deletes {
+    /// A record with a value: a row that says so, or an envelope.
+    pub rows: bool,
+    /// A record without a value, behind that.
+    pub tombstones: bool,
+}
+
 /// Contract settings.
 #[derive(Clone, Debug)]
 pub struct ContractSettings {
@@ -114,8 +126,6 @@ pub struct ContractSettings {
     pub limits: Limits,
     /// Names and forms of new fields.
     pub options: Options,
-    /// What an output has beside its topic and `__spill`, which depend on the collection.
-    pub output: Output,
 }
 
 /// Everything that a run needs beside the source, the sink and the registry.
@@ -127,8 +137,8 @@ pub struct Settings {
     pub group: String,
     /// `topic.prefix`.
     pub prefix: String,
-    /// `topic.delimiter`.
-    pub delimiter: String,
+    /// Names and forms of what is written.
+    pub output: Rules,
     /// What is captured.
     pub selection: Selection,
     /// Most lanes.
@@ -137,6 +147,18 @@ pub struct Settings {
     pub start_time: Option<ClusterTime>,
     /// How updates come.
     pub images: Images,
+    /// Whether documents before a change are asked for.
+    pub pre_images: bool,
+    /// What becomes of updates that other changes of their key follow.
+    pub updates: Updates,
+    /// What a delete becomes.
+    pub deletes: Deletes,
+    /// `add.headers`.
+    pub headers: Vec<Column>,
+    /// The topic that says where transactions of the source begin and end, where it is switched on.
+    pub transaction_topic: Option<String>,
+    /// `extended.headers.enabled`.
+    pub context_headers: bool,
     /// Longest wait of the server for an event.
     pub max_await: Duration,
     /// Events and bytes of a batch.
@@ -155,8 +177,6 @@ pub struct Settings {
     pub anchor_digest: bool,
     /// `<prefix>.anchors`, for the schema subjects.
     pub anchor_topic: String,
-    /// Prefix of the metadata fields.
-    pub metadata_prefix: String,
     /// Most bytes of a record's key and value together.
     pub max_record_bytes: usize,
     /// What a larger one does.
@@ -173,5 +193,10 @@ impl Settings {
     /// Most bytes of images that one batch may look up, but for a group of one cluster time.
     pub(crate) fn image_bytes(&self) -> usize {
         self.queue_bytes / 4
+    }
+
+    /// Whether each update goes out with its delta.
+    pub fn deltas(&self) -> bool {
+        self.output.template.form == Form::Envelope
     }
 }

@@ -15,6 +15,7 @@ use crate::counted::Counted;
 use crate::handle::Handle;
 use crate::report::Report;
 use crate::settings::Settings;
+use crate::transactions::SchemaIds;
 
 /// What the lanes of a connector share.
 pub(crate) struct Shared<S, K, R> {
@@ -31,6 +32,8 @@ pub(crate) struct Shared<S, K, R> {
     pub(crate) lanes: u32,
     pub(crate) anchor_key_schema_id: u32,
     pub(crate) anchor_schema_id: u32,
+    /// Schemas of the transaction topic, where it is written.
+    pub(crate) transaction_topic: Option<SchemaIds>,
     /// Lanes whose snapshots of this run have begun: `snapshot.mode=always` means once a start, not once a rebuild.
     pub(crate) snapshotted: Mutex<HashSet<u32>>,
 }

@@ -58,6 +58,8 @@ pub(crate) async fn start<S: Source, K: Sink, R: Registry>(
     let spec = StreamSpec {
         selection: part.selection.clone(),
         images: settings.images,
+        pre_images: settings.pre_images,
+        deltas: settings.deltas(),
         // A reply is read whole, so it is to be no more than what may be read ahead.
         batch_size: settings.batch.events.clamp(1, (settings.queue_bytes / 4 / EVENT_BYTES).clamp(16, 100_000)) as u32,
         max_await: settings.max_await,
@@ -81,6 +83,9 @@ pub(crate) async fn start<S: Source, K: Sink, R: Registry>(
     shared.handle.join(part.lane, ticks.last());
 
     let listed = shared.source.collections(&part.selection).await?;
+    if settings.pre_images {
+        without_pre_images(&listed);
+    }
     let plan = plan(shared, &listed, stored, part.lane).await?;
     forecast::check(shared, &plan.to_read, part.lane).await?;
     let pipeline = stream.pipeline().to_owned();
@@ -138,6 +143,16 @@ pub(crate) async fn start<S: Source, K: Sink, R: Registry>(
         ends_with_snapshot: settings.snapshot.mode == SnapshotMode::InitialOnly,
     };
     Ok(Started { facts, pipeline, actor, open: plan.open })
+}
+
+/// Documents before a change were asked for, and some collections do not keep them: said once a start.
+fn without_pre_images(listed: &[CollectionInfo]) {
+    for info in listed.iter().filter(|info| !info.images) {
+        let coll = info.namespace.coll();
+        warn!(code = "MOOR-2006", collection = %info.namespace,
+            fix = format!("db.runCommand({{collMod: \"{coll}\", changeStreamPreAndPostImages: {{enabled: true}}}})"),
+            "the collection keeps no pre-images: documents before a change will be null on updates and deletes");
+    }
 }
 
 /// The epochs that the stream may still speak of: those that are there, and those that have ended since.

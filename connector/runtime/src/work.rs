@@ -36,6 +36,8 @@ pub(crate) struct EventBatch {
     pub(crate) treatments: Vec<Treatment>,
     /// By the numbers of [`Treatment::Image`]; `None` where a drop hides it.
     pub(crate) images: Vec<Option<Image>>,
+    /// Whether each update goes out with its delta, also where it has no image.
+    pub(crate) deltas: bool,
     /// Collections whose first snapshot is still under way: an export that begins with an event is not complete there.
     pub(crate) snapshotting: Arc<HashSet<Namespace>>,
     /// What makes a collection inexact from this batch on.
@@ -129,7 +131,8 @@ pub(crate) enum Order {
 #[derive(Debug)]
 pub(crate) struct Transaction {
     pub(crate) data: Vec<Arc<Encoded>>,
-    pub(crate) quarantine: Vec<ControlRecord>,
+    /// Records of quarantine and transactions.
+    pub(crate) control: Vec<ControlRecord>,
     pub(crate) deltas: BTreeMap<Namespace, CollectionDelta>,
     pub(crate) close: Close,
     /// What its parts hold of the lane's budget; given back when it is durable or given up.

@@ -173,7 +173,7 @@ impl Examiner {
     /// What stands in the way of making these topics as the connector would make them, by the broker's own judgement.
     pub fn obstacles(&self, data: &[String], own: &[ControlTopic]) -> Result<BTreeMap<String, Obstacle>> {
         let topics = &self.settings.topics;
-        let own = own.iter().map(|topic| topics.control(&self.settings.control, *topic));
+        let own = own.iter().filter_map(|topic| topics.control(&self.settings.control, *topic));
         let wanted: Vec<NewTopic> = data.iter().map(|name| topics.data(name)).chain(own).collect();
         let mut found = BTreeMap::new();
         for wanted in wanted.chunks(AT_ONCE) {

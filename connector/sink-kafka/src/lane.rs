@@ -23,8 +23,14 @@ use crate::producer::Producer;
 use crate::settings::KafkaSettings;
 use crate::{fault, offsets, topics};
 
-/// The connector's own topics take the first slots.
-const CONTROL: [ControlTopic; 3] = [ControlTopic::Offsets, ControlTopic::Anchors, ControlTopic::Quarantine];
+/// The connector's own topics take the first slots; those that are switched off take none.
+const CONTROL: [ControlTopic; 5] = [
+    ControlTopic::Offsets,
+    ControlTopic::Anchors,
+    ControlTopic::Quarantine,
+    ControlTopic::Transactions,
+    ControlTopic::Heartbeats,
+];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -53,6 +59,7 @@ impl Sink for KafkaSink {
             producer: Producer::open(&self.settings, transactional_id)?,
             settings: Arc::clone(&self.settings),
             id: transactional_id.to_owned(),
+            control: Vec::new(),
             data: Vec::new(),
             state: State::Worn,
         };
@@ -73,6 +80,8 @@ pub struct KafkaLaneSink {
     settings: Arc<KafkaSettings>,
     producer: Producer,
     id: String,
+    /// The connector's own topics, by slot.
+    control: Vec<ControlTopic>,
     /// By topic index.
     data: Vec<DataTopic>,
     state: State,
@@ -82,12 +91,14 @@ impl KafkaLaneSink {
     /// Knows its topics and has fenced older producers.
     fn ready(&mut self, make: bool) -> Result<()> {
         let limit = self.settings.request_timeout;
+        self.control.clear();
         for topic in CONTROL {
-            let wanted = self.settings.topics.control(&self.settings.control, topic);
+            let Some(wanted) = self.settings.topics.control(&self.settings.control, topic) else { continue };
             if make {
                 self.ensure(&wanted)?;
             }
             self.attach(&wanted.name)?;
+            self.control.push(topic);
         }
         for index in 0..self.data.len() {
             let name = self.data[index].name.clone();
@@ -166,9 +177,10 @@ impl LaneSink for KafkaLaneSink {
     fn write(&mut self, records: Vec<ControlRecord>) -> Result<()> {
         self.require(State::Open, "write")?;
         for record in &records {
-            let slot = CONTROL.iter().position(|topic| *topic == record.topic).unwrap_or_default();
+            // Whoever writes to a topic has switched it on.
+            let slot = self.control.iter().position(|topic| *topic == record.topic).unwrap_or_default();
             let partition = match record.topic {
-                ControlTopic::Anchors => 0,
+                ControlTopic::Anchors | ControlTopic::Heartbeats => 0,
                 _ => partition(&record.key, self.producer.partitions(slot).max(1)),
             };
             let single = Single {

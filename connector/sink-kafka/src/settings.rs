@@ -61,6 +61,10 @@ pub struct ControlTopics {
     pub anchors: String,
     /// `quarantine.topic.name`.
     pub quarantine: String,
+    /// `<prefix>.<topic.transaction>`, where it is switched on.
+    pub transactions: Option<String>,
+    /// The heartbeat topic, where it is switched on.
+    pub heartbeats: Option<String>,
 }
 
 impl ControlTopics {
@@ -72,6 +76,8 @@ impl ControlTopics {
             offsets_replication: -1,
             anchors: anchors.into(),
             quarantine: quarantine.into(),
+            transactions: None,
+            heartbeats: None,
         }
     }
 }

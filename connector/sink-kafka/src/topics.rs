@@ -88,8 +88,8 @@ impl TopicSettings {
         }
     }
 
-    /// How one of the connector's own topics is made.
-    pub(crate) fn control(&self, control: &ControlTopics, topic: ControlTopic) -> NewTopic {
+    /// How one of the connector's own topics is made; `None` for one that is switched off.
+    pub(crate) fn control(&self, control: &ControlTopics, topic: ControlTopic) -> Option<NewTopic> {
         let replication = self.default.replication.unwrap_or(-1);
         let (name, partitions, replication, configs): (_, _, _, &[(&str, &str)]) = match topic {
             ControlTopic::Offsets => (
@@ -104,9 +104,13 @@ impl TopicSettings {
             ControlTopic::Quarantine => {
                 (&control.quarantine, -1, replication, &[("cleanup.policy", "delete"), ("retention.ms", "-1")])
             }
+            ControlTopic::Transactions => {
+                (control.transactions.as_ref()?, -1, replication, &[("cleanup.policy", "delete")])
+            }
+            ControlTopic::Heartbeats => (control.heartbeats.as_ref()?, 1, replication, &[("cleanup.policy", "delete")]),
         };
         let configs = configs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        NewTopic { name: name.clone(), partitions, replication, configs }
+        Some(NewTopic { name: name.clone(), partitions, replication, configs })
     }
 }
 

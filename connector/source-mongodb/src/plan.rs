@@ -32,14 +32,26 @@ impl Plan {
             options.insert("allChangesForCluster", true);
         }
         match spec.images {
-            Images::Boundary => {}
+            Images::Boundary | Images::None => {}
             Images::Post => drop(options.insert("fullDocument", "whenAvailable")),
             Images::Lookup => drop(options.insert("fullDocument", "updateLookup")),
+        }
+        // Never `required`: a change whose image is gone must still pass.
+        if spec.pre_images {
+            options.insert("fullDocumentBeforeChange", "whenAvailable");
         }
         let mut stages = vec![doc! { "$changeStream": options }];
         stages.extend(selection::events(&spec.selection, &level).map(|condition| doc! { "$match": condition }));
         // By exclusion, so that the token and whatever a newer server adds stay as they are.
-        stages.push(doc! { "$project": { "updateDescription": 0_i32, "fullDocumentBeforeChange": 0_i32 } });
+        let mut without = Document::new();
+        for (name, wanted) in [("updateDescription", spec.deltas), ("fullDocumentBeforeChange", spec.pre_images)] {
+            if !wanted {
+                without.insert(name, 0_i32);
+            }
+        }
+        if !without.is_empty() {
+            stages.push(doc! { "$project": without });
+        }
         Self { level, stages }
     }
 
@@ -118,7 +130,15 @@ mod tests {
     fn plan(include: &[&str], images: Images) -> Plan {
         let include = include.iter().map(|s| (*s).to_owned()).collect();
         let selection = Selection { include, exclude: Vec::new(), literal: true };
-        Plan::of(&StreamSpec { selection, images, batch_size: 1, max_await: Duration::from_secs(1) })
+        let (pre_images, deltas) = (images == Images::Post, images == Images::Post);
+        Plan::of(&StreamSpec {
+            selection,
+            images,
+            pre_images,
+            deltas,
+            batch_size: 1,
+            max_await: Duration::from_secs(1),
+        })
     }
 
     #[test]
@@ -143,6 +163,8 @@ mod tests {
             let back = Plan::from_text(&plan.to_text()).expect("it is read back");
             assert_eq!((&back.level, &back.stages), (&plan.level, &plan.stages));
         }
+        let all = plan(&["shop.a"], Images::Post).to_text();
+        assert!(all.contains(r#""fullDocumentBeforeChange":"whenAvailable""#) && !all.contains("$project"), "{all}");
         assert!(Plan::from_text("[]").is_none() && Plan::from_text(r#"{"database":"x","pipeline":[]}"#).is_none());
     }
 

@@ -7,13 +7,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use moorline_config::Config;
-use moorline_pipeline::contract::model::{Contract, Drift, Output, Unknown};
-use moorline_pipeline::contract::{derive, file, names};
+use moorline_pipeline::contract::model::{Contract, Output};
+use moorline_pipeline::contract::{derive, file};
 use moorline_pipeline::error::Problem;
 use moorline_pipeline::model::Namespace;
 use regex::Regex;
 
-use crate::{selection, types, wiring};
+use crate::{selection, wiring};
 
 /// A collection that is captured.
 pub(super) struct Entry {
@@ -69,9 +69,9 @@ pub(super) fn read(config: &Config) -> Catalogue {
     namespaces.dedup();
     for namespace in namespaces {
         let path = config.contract_path.join(file::file_name(&namespace));
-        let topic = names::topic(&config.topic_prefix, &config.topic_delimiter, &namespace);
+        let topic = wiring::output(config).topic(&namespace);
         let contract = match fs::read_to_string(&path) {
-            Ok(text) => contract(config, &namespace, &topic, &path, &text, &mut catalogue.problems),
+            Ok(text) => contract(config, &namespace, &path, &text, &mut catalogue.problems),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => {
                 catalogue.problems.push(unreadable(&path, &error));
@@ -87,14 +87,13 @@ pub(super) fn read(config: &Config) -> Catalogue {
 fn contract(
     config: &Config,
     namespace: &Namespace,
-    topic: &str,
     path: &Path,
     text: &str,
     problems: &mut Vec<Problem>,
 ) -> Option<Written> {
     match file::parse_beside(text, namespace, &config.field_metadata_prefix) {
         Ok(contract) => {
-            let output = output(config, topic, &contract);
+            let output = output(config, &contract);
             let (key_schema, value_schema) =
                 (derive::key_schema(&contract, &output), derive::value_schema(&contract, &output));
             Some(Written { contract, key_schema, value_schema })
@@ -116,16 +115,12 @@ fn contract(
 }
 
 /// The output of a collection: spilled fields have a place where drift or the contract may send them there.
-fn output(config: &Config, topic: &str, contract: &Contract) -> Output {
+fn output(config: &Config, contract: &Contract) -> Output {
     let settings = wiring::contract(config);
     let of_key = settings.on_drift_of.get(contract.namespace.as_str()).copied();
     let on_drift = of_key.or(contract.on_drift).unwrap_or(settings.on_drift);
     let unknown = contract.unknown.unwrap_or(settings.unknown);
-    Output {
-        topic: topic.to_owned(),
-        spill: matches!(on_drift, Drift::Evolve | Drift::Spill) || unknown == Unknown::Spill,
-        ..types::output(config)
-    }
+    wiring::output(config).output(&contract.namespace, on_drift, unknown)
 }
 
 fn partitions(config: &Config, topic: &str) -> i32 {

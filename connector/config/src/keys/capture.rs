@@ -4,13 +4,12 @@ use crate::definition::{Definition, Kind, Word, key, later, not_yet, word};
 
 const MODES: &[Word] = &[
     word("change_streams_update_full"),
-    later("change_streams"),
-    later("change_streams_with_pre_image"),
-    later("change_streams_update_full_with_pre_image"),
+    word("change_streams"),
+    word("change_streams_with_pre_image"),
+    word("change_streams_update_full_with_pre_image"),
 ];
 const FULL: &[Word] = &[word("boundary"), word("post_image"), word("lookup")];
 const MATCH: &[Word] = &[word("regex"), word("literal")];
-const COALESCE: &[Word] = &[word("true"), later("false")];
 const ORDERS: &[Word] = &[word("internal_first"), later("user_first"), later("user_only")];
 // A change stream of documents has no truncations, so that skipping them is what happens anyway.
 const SKIPPED: &[Word] = &[word("none"), word("t"), later("c"), later("u"), later("d"), later("r")];
@@ -29,10 +28,13 @@ pub(super) const KEYS: &[Definition] = &[
         .default("regex"),
     not_yet("capture.scope", "How wide change streams are opened: now as the lists allow."),
     not_yet("capture.target", "The database or collection of that scope."),
-    key("capture.mode", Kind::Choice(MODES), "What the server is asked for.")
-        .default("change_streams_update_full")
-        .low()
-        .only(&[]),
+    key(
+        "capture.mode",
+        Kind::Choice(MODES),
+        "What comes with a change: the document after an update (`_update_full`), the one before it where the collection \
+         keeps pre-images (`_with_pre_image`). Without the former there are deltas only, which `document` can't do with.",
+    )
+    .default("change_streams_update_full"),
     key(
         "capture.mode.full.update.type",
         Kind::Choice(FULL),
@@ -42,11 +44,10 @@ pub(super) const KEYS: &[Definition] = &[
     )
     .default("boundary")
     .like("=, plus boundary"),
-    key("capture.coalesce.updates", Kind::Choice(COALESCE), "Whether updates of a key in a batch become one record.")
-        .default("true")
+    key("capture.coalesce.updates", Kind::Boolean, "Whether updates of a key in a batch become one record.")
+        .derived("`true` under `document` without `provide.transaction.metadata`")
         .ours()
-        .low()
-        .only(&[]),
+        .low(),
     key(
         "capture.start.op.time",
         Kind::Number(-1, i64::MAX),

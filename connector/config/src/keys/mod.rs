@@ -66,8 +66,8 @@ mod tests {
     use crate::definition::{Answer, Default, Kind, State, Word};
     use crate::value::{Complaint, parse};
     use crate::{
-        AnchorDigest, AuthenticationMechanism, CompressionType, ContractMode, Drift, ErrorsTolerance, FullUpdateType,
-        MatchMode, OplogGuard, OversizeHandling, SnapshotMode, Unknown,
+        AnchorDigest, AuthenticationMechanism, CaptureMode, CompressionType, ContractMode, DeleteHandling, Drift,
+        ErrorsTolerance, FullUpdateType, MatchMode, OplogGuard, OutputFormat, OversizeHandling, SnapshotMode, Unknown,
     };
 
     #[test]
@@ -110,6 +110,9 @@ mod tests {
         assert!(taken::<AuthenticationMechanism>(words("mongodb.authentication.mechanism")));
         assert!(taken::<MatchMode>(words("filters.match.mode")));
         assert!(taken::<FullUpdateType>(words("capture.mode.full.update.type")));
+        assert!(taken::<CaptureMode>(words("capture.mode")));
+        assert!(taken::<OutputFormat>(words("output.format")));
+        assert!(taken::<DeleteHandling>(words("delete.tombstone.handling.mode")));
         assert!(taken::<SnapshotMode>(words("snapshot.mode")));
         assert!(taken::<OplogGuard>(words("snapshot.oplog.guard")));
         assert!(taken::<OversizeHandling>(words("record.oversize.handling")));
@@ -129,6 +132,6 @@ mod tests {
         assert_eq!(find("contract.on.drift").unwrap().key, "contract.on.drift");
         assert!(find("kafka.").is_none());
         let mode = find("output.format").unwrap();
-        assert!(matches!(parse(mode, "envelope"), Err(Complaint::NotYet(_))));
+        assert!(matches!(parse(mode, "mongo-kafka"), Err(Complaint::NotYet(_))));
     }
 }

@@ -1,6 +1,6 @@
 //! What records look like.
 
-use crate::definition::{Definition, Kind, Word, key, later, not_yet, refuse, refused, word};
+use crate::definition::{Definition, Kind, Word, key, later, refuse, refused, word};
 
 const PROFILES: &[Word] = &[
     word("none"),
@@ -16,9 +16,8 @@ const PROFILES: &[Word] = &[
     later("bigquery"),
     later("debezium"),
 ];
-const FORMATS: &[Word] = &[word("document"), later("envelope"), later("debezium-mongodb"), later("mongo-kafka")];
-const DELETES: &[Word] = &[word("tombstone"), later("drop"), later("rewrite"), later("rewrite-with-tombstone")];
-const TOMBSTONES: &[Word] = &[word("true"), later("false")];
+const FORMATS: &[Word] = &[word("document"), word("envelope"), later("debezium-mongodb"), later("mongo-kafka")];
+const DELETES: &[Word] = &[word("tombstone"), word("drop"), word("rewrite"), word("rewrite-with-tombstone")];
 const ADJUSTMENTS: &[Word] = &[
     word("avro"),
     word("avro_unicode"),
@@ -28,7 +27,6 @@ const MESSAGE_KEYS: &[Word] = &[word("id"), later("document_key")];
 const TIMESTAMPS: &[Word] = &[word("write"), later("source")];
 const OVERSIZE: &[Word] = &[word("halt"), word("quarantine"), later("truncate.any"), later("skip")];
 const NESTED: &[Word] = &[word("struct"), word("json"), word("flatten")];
-const OFF: &[Word] = &[word("false"), later("true")];
 
 pub(super) const KEYS: &[Definition] = &[
     key("output.profile", Kind::Choice(PROFILES), "What a kind of sink needs, in one word.")
@@ -36,17 +34,25 @@ pub(super) const KEYS: &[Definition] = &[
         .ours()
         .low()
         .only(&[]),
-    key("output.format", Kind::Choice(FORMATS), "The form of values: `document` is the state after the change, flat.")
-        .default("document")
-        .ours()
-        .only(&[]),
-    key("delete.tombstone.handling.mode", Kind::Choice(DELETES), "What a delete becomes.")
-        .default("tombstone")
-        .only(&[]),
-    key("tombstones.on.delete", Kind::Choice(TOMBSTONES), "Whether a delete gives a tombstone.")
+    key(
+        "output.format",
+        Kind::Choice(FORMATS),
+        "The form of values: `document` is the state after the change, flat; `envelope` is Debezium's, with typed \
+         documents before and after, one record for each change.",
+    )
+    .default("document")
+    .ours()
+    .only(&[]),
+    key(
+        "delete.tombstone.handling.mode",
+        Kind::Choice(DELETES),
+        "What a delete becomes under `document`: a record without a value, a row with `__deleted`, both, or nothing \
+         (`drop`, which no anchor calls exact). An envelope always tells of it.",
+    )
+    .default("tombstone"),
+    key("tombstones.on.delete", Kind::Boolean, "Whether a record without a value follows a delete's own record.")
         .default("true")
-        .low()
-        .only(&[]),
+        .low(),
     key(
         "field.metadata.prefix",
         Kind::AvroName,
@@ -55,11 +61,19 @@ pub(super) const KEYS: &[Definition] = &[
     .default("__")
     .like("`add.fields.prefix`")
     .low(),
-    key("add.fields", Kind::List, "Metadata fields of a value.")
-        .default("op,deleted,ts_ms,cluster_time,seq,image_time,snapshot")
-        .low()
-        .only(&["op,deleted,ts_ms,cluster_time,seq,image_time,snapshot"]),
-    key("add.headers", Kind::List, "Metadata in headers.").default("none").low().only(&["none", ""]),
+    key(
+        "add.fields",
+        Kind::List,
+        "Metadata fields of a value under `document`, named as for Debezium's transform: `op`, `db`, `source.ts_ms`, \
+         `transaction.id`, `op:operation`.",
+    )
+    .default("op,deleted,ts_ms,cluster_time,seq,image_time,snapshot")
+    .like("=")
+    .low(),
+    key("add.headers", Kind::List, "The same in headers, as text, in every form; `none` for none.")
+        .default("none")
+        .like("=")
+        .low(),
     key(
         "schema.name.adjustment.mode",
         Kind::Choice(ADJUSTMENTS),
@@ -110,14 +124,19 @@ pub(super) const KEYS: &[Definition] = &[
     )
     .default("halt")
     .ours(),
-    key("provide.transaction.metadata", Kind::Choice(OFF), "Records that say where transactions begin and end.")
-        .default("false")
-        .low()
-        .only(&[]),
-    not_yet("topic.transaction", "The name of the topic for those."),
-    key("extended.headers.enabled", Kind::Choice(OFF), "Debezium's context headers.")
+    key(
+        "provide.transaction.metadata",
+        Kind::Boolean,
+        "Records that say where transactions of the source begin and end, and each record's place in its own; needs \
+         `capture.coalesce.updates=false`.",
+    )
+    .default("false")
+    .low(),
+    key("topic.transaction", Kind::Topic, "The end of that topic's name, behind `topic.prefix`.")
+        .default("transaction")
+        .low(),
+    key("extended.headers.enabled", Kind::Boolean, "Debezium's context headers.")
         .default("false")
         .like("= (true)")
-        .low()
-        .only(&[]),
+        .low(),
 ];

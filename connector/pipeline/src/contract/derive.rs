@@ -12,6 +12,7 @@ use super::flat;
 use super::forms::Nested;
 use super::model::{Contract, Output};
 use super::names;
+use super::output::{Form, envelope};
 use crate::jcs;
 
 /// The schema of the topic's keys, as JSON text: the record `<topic>.Key` of `_id`.
@@ -20,7 +21,7 @@ pub fn key_schema(contract: &Contract, output: &Output) -> String {
     record("Key", output, &Map::new(), vec![key]).to_string()
 }
 
-/// The schema of the topic's values, as JSON text: the record `<topic>.Value`.
+/// The schema of the topic's values, as JSON text: the record `<topic>.Value`, or `<topic>.Envelope` around it.
 pub fn value_schema(contract: &Contract, output: &Output) -> String {
     let mut key = render::key(&contract.key);
     render::append(&mut key, &contract.key_properties, is_registered);
@@ -34,22 +35,28 @@ pub fn value_schema(contract: &Contract, output: &Output) -> String {
             fields.extend(render::fields(&flat::fields(contract, output), is_registered));
         }
     }
-    for (name, ty) in names::METADATA.iter().zip(["string", "boolean", "long", "long", "int", "long", "boolean"]) {
-        fields.push(metadata(name, json!(ty), output));
-    }
+    fields.extend(output.columns().iter().map(|column| metadata(&column.name, column.fact.ty(), output)));
     if output.missing {
         fields.push(metadata(names::MISSING, json!({"type": "array", "items": "string"}), output));
     }
     if output.spill {
         fields.push(metadata(names::SPILL, json!({"type": "map", "values": "string"}), output));
     }
-    record("Value", output, &contract.properties, fields).to_string()
+    let value = record("Value", output, &contract.properties, fields);
+    match output.form {
+        Form::Document(_) => value,
+        Form::Envelope => {
+            let name = format!("{}.Value", output.adjustment.namespace(&output.topic));
+            record(envelope::NAME, output, &Map::new(), envelope::fields(value, &name))
+        }
+    }
+    .to_string()
 }
 
 /// Fields of the contract that the metadata of this output would hide, MC106: with any, nothing may be registered.
 pub fn hidden(contract: &Contract, output: &Output) -> Vec<String> {
     let names = contract.fields.iter().map(|field| &field.name);
-    names.filter(|name| names::is_reserved(name, &output.metadata_prefix)).cloned().collect()
+    names.filter(|name| output.is_reserved(name)).cloned().collect()
 }
 
 /// Whether every column of the first contract's output has its name in the second's as well.

@@ -12,6 +12,7 @@ use super::file::render;
 use super::flat;
 use super::model::{Contract, Field, Output, Type};
 use super::names;
+use super::output::{Form, envelope};
 use crate::model::Namespace;
 
 /// The registered schemas are not derived from a contract.
@@ -25,7 +26,10 @@ pub struct NotOurs {
 /// The contract that these schemas were derived from, but for its policies, which are never registered.
 pub fn from_registered(value: &str, key: &str, namespace: &Namespace, output: &Output) -> Result<Contract, NotOurs> {
     let key = record(key, "Key", output)?;
-    let value = record(value, "Value", output)?;
+    let value = match output.form {
+        Form::Document(_) => record(value, "Value", output)?,
+        Form::Envelope => within(record(value, envelope::NAME, output)?)?,
+    };
     let mut reader = Reader::default();
     let list = value.get("fields").and_then(Json::as_array).cloned().unwrap_or_default();
     let id = list.first().and_then(Json::as_object).ok_or_else(|| not_ours("the value has no fields"))?;
@@ -34,7 +38,8 @@ pub fn from_registered(value: &str, key: &str, namespace: &Namespace, output: &O
     let kind = reader.key(key_field, "key");
     // The document's fields end where metadata begins.
     let reserved = |field: &Json| {
-        field.get("name").and_then(Json::as_str).is_some_and(|name| names::is_reserved(name, &output.metadata_prefix))
+        let name = field.get("name").and_then(Json::as_str);
+        name.is_some_and(|name| output.is_reserved(name) || names::is_reserved(name, &output.metadata_prefix))
     };
     let end = list.iter().position(reserved).unwrap_or(list.len());
     let fields = reader.fields(&list[..end], 1, "value", |_| false);
@@ -60,6 +65,17 @@ pub fn from_registered(value: &str, key: &str, namespace: &Namespace, output: &O
         return Err(not_ours("the key's field _id is not as ours are written"));
     }
     Ok(contract)
+}
+
+/// The value's record within an envelope: `before` defines it.
+fn within(envelope: Map<String, Json>) -> Result<Map<String, Json>, NotOurs> {
+    let before = envelope.get("fields").and_then(Json::as_array).and_then(|fields| fields.first());
+    let before = before.filter(|field| field.get("name").is_some_and(|name| name == "before"));
+    let types = before.and_then(|field| field.get("type")).and_then(Json::as_array);
+    let value = types.and_then(|types| types.iter().find_map(Json::as_object)).filter(|value| {
+        value.get("name").and_then(Json::as_str).is_some_and(|name| name == "Value" || name.ends_with(".Value"))
+    });
+    value.cloned().ok_or_else(|| not_ours("the envelope has no record Value in `before`"))
 }
 
 fn record(text: &str, name: &str, output: &Output) -> Result<Map<String, Json>, NotOurs> {

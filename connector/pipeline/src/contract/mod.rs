@@ -4,6 +4,7 @@
 //! * [`names`] turns BSON names into Avro names; [`forms`] says which Avro type a new field gets where there are several,
 //!   [`values`] what happens to values that a type can't hold.
 //! * [`infer`] makes a contract from a sample, [`evolve`] widens one by documents that did not fit.
+//! * [`output`] is what a topic's records look like beside that: their form and metadata.
 //! * [`derive`] gives what is registered, [`merge`] a contract back from that, also beside its file.
 //! * [`plan`] has the compiled encoders for key and value, [`key`] how an `_id` is written.
 //! * [`extjson`] writes Extended JSON text, [`decimal`] reads Decimal128.
@@ -22,5 +23,6 @@ pub mod merge;
 pub mod model;
 pub mod names;
 mod number;
+pub mod output;
 pub mod plan;
 pub mod values;

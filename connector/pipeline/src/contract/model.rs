@@ -7,10 +7,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use super::forms::Nested;
-use super::names::{Adjustment, METADATA_PREFIX};
-use super::values::Values;
 use crate::model::Namespace;
+
+pub use super::output::Output;
 
 /// The contract of one collection. Describes the document only: key, metadata fields and `__spill` are derived.
 #[derive(Clone, Debug, PartialEq)]
@@ -189,39 +188,6 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self { max_fields: 1000, max_depth: 12, version_budget: 10 }
-    }
-}
-
-/// Names and metadata of the output: what a derived schema depends on beside the contract.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Output {
-    /// The topic; record names are `<topic>.Key` and `<topic>.Value`, with characters that Avro refuses as `_`.
-    pub topic: String,
-    /// Prefix of the metadata fields, `__`.
-    pub metadata_prefix: String,
-    /// Whether the value has `__spill`: always where drift is `evolve` or unknown fields are spilled.
-    pub spill: bool,
-    /// `missing.fields=list`: whether the value has `__missing`, the dotted paths of fields that the document lacks.
-    pub missing: bool,
-    /// What nested documents become.
-    pub nested: Nested,
-    /// How the topic's name becomes the records' namespace.
-    pub adjustment: Adjustment,
-    /// What happens to single values; changes no schema.
-    pub values: Values,
-}
-
-impl Default for Output {
-    fn default() -> Self {
-        Self {
-            topic: String::new(),
-            metadata_prefix: METADATA_PREFIX.to_owned(),
-            spill: true,
-            missing: false,
-            nested: Nested::Struct,
-            adjustment: Adjustment::Avro,
-            values: Values::default(),
-        }
     }
 }
 

@@ -82,6 +82,10 @@ pub struct Change {
     key: Option<Place>,
     id: Option<Place>,
     full: Option<Place>,
+    before: Option<Place>,
+    delta: Option<Place>,
+    session: Option<Place>,
+    txn_number: Option<i64>,
 }
 
 /// Where a value stands in its event.
@@ -103,6 +107,7 @@ impl Change {
         let (mut op, mut op_name, mut time, mut wall, mut ns, mut to, mut uuid) =
             (None, None, None, None, None, None, None);
         let (mut token, mut key, mut id, mut full) = (None, None, None, None);
+        let (mut before, mut delta, mut session, mut txn_number) = (None, None, None, None);
         let mut elements = Elements::of(&event).map_err(malformed)?;
         while let Some((name, value)) = elements.next().map_err(malformed)? {
             match (name, value.tag) {
@@ -121,6 +126,10 @@ impl Change {
                     id = find(value.bytes, b"_id")?.map(place);
                 }
                 (b"fullDocument", tag::DOCUMENT) => full = Some(place(value)),
+                (b"fullDocumentBeforeChange", tag::DOCUMENT) => before = Some(place(value)),
+                (b"updateDescription", tag::DOCUMENT) => delta = Some(place(value)),
+                (b"lsid", tag::DOCUMENT) => session = Some(place(value)),
+                (b"txnNumber", tag::INT64) => txn_number = Some(value.eight()),
                 _ => {}
             }
         }
@@ -144,6 +153,10 @@ impl Change {
             key,
             id,
             full,
+            before,
+            delta,
+            session,
+            txn_number,
             event,
         })
     }
@@ -175,6 +188,18 @@ impl Change {
     /// `fullDocument`, where the event has one.
     pub fn full_document(&self) -> Option<&RawDocument> {
         self.full.map(|place| self.part(place))
+    }
+    /// `fullDocumentBeforeChange`: the pre-image, where it was asked for and the collection keeps it.
+    pub fn before(&self) -> Option<&RawDocument> {
+        self.before.map(|place| self.part(place))
+    }
+    /// `updateDescription`, where it was asked for.
+    pub fn delta(&self) -> Option<&RawDocument> {
+        self.delta.map(|place| self.part(place))
+    }
+    /// `lsid` and `txnNumber` of a change that was made in a transaction.
+    pub fn session(&self) -> Option<(&RawDocument, i64)> {
+        self.session.map(|place| self.part(place)).zip(self.txn_number)
     }
     /// The whole event.
     pub fn raw(&self) -> &RawDocument {

@@ -5,10 +5,11 @@
 //! another event of its key is folded into it; no missing image becomes a delete (I-IMG-2). A key looked up late, at
 //! T', emits nothing at or before T' from then on (I-ANCHOR-4).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::frontier::Sequenced;
 use crate::model::{ClusterTime, Id, Namespace, Op};
+use crate::source::Images;
 
 /// What becomes of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,12 +18,27 @@ pub enum Treatment {
     Own,
     /// Goes out with the image that was looked up for its key: the number of its key, counted over the batch.
     Image(u32),
+    /// Goes out with the image of a later update of its key, which nothing but updates lies between: its number.
+    Shared(u32),
+    /// Goes out without any image: its delta is all there is.
+    Bare,
     /// Is folded into the next event of its key in this batch.
     Folded,
     /// Was overtaken by a late look-up of its key: not emitted.
     Overtaken,
     /// Is not about a document.
     Other,
+}
+
+/// What becomes of the updates of a key that another event of the batch follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Updates {
+    /// They are folded into what follows.
+    Coalesced,
+    /// Each is a record, as long as there is an image to be had.
+    Each,
+    /// Each is a record, with its delta, and with an image if there is one.
+    Deltas,
 }
 
 /// A key within the connector: a collection and the canonical bytes of an `_id`.
@@ -110,8 +126,14 @@ impl Keys {
     }
 }
 
-/// Plans a batch. `look_up` is false where the stream brings the images itself.
-pub fn plan(events: &[Sequenced], overtaken: &Overtaken, look_up: bool) -> Plan {
+/// Plans a batch.
+pub fn plan(events: &[Sequenced], overtaken: &Overtaken, images: Images, updates: Updates) -> Plan {
+    let wanted = |event: &Sequenced| match images {
+        Images::Boundary => event.change.op == Op::Update,
+        Images::Post => event.change.op == Op::Update && event.change.full_document().is_none(),
+        Images::Lookup | Images::None => false,
+    };
+    let look_up = images == Images::Boundary || events.iter().any(wanted);
     if !look_up && overtaken.is_empty() {
         let of = |event: &Sequenced| if event.change.op.is_document() { Treatment::Own } else { Treatment::Other };
         return Plan { treatments: events.iter().map(of).collect(), ..Plan::default() };
@@ -119,7 +141,8 @@ pub fn plan(events: &[Sequenced], overtaken: &Overtaken, look_up: bool) -> Plan 
     let keys = Keys::of(events);
     let mut plan = Plan { treatments: vec![Treatment::Own; events.len()], ..Plan::default() };
     let mut of_namespace: Vec<Option<usize>> = vec![None; keys.namespaces.len()];
-    let mut later: HashSet<(u32, &[u8])> = HashSet::with_capacity(if look_up { events.len() } else { 0 });
+    // Keys that later events are of: the image of those that nothing but updates with that image follow.
+    let mut later: HashMap<(u32, &[u8]), Option<u32>> = HashMap::with_capacity(if look_up { events.len() } else { 0 });
     for (at, event) in events.iter().enumerate().rev() {
         let Some((number, place)) = &keys.places[at] else {
             plan.treatments[at] = Treatment::Other;
@@ -133,29 +156,35 @@ pub fn plan(events: &[Sequenced], overtaken: &Overtaken, look_up: bool) -> Plan 
         if !look_up {
             continue;
         }
-        let is_last = later.insert((*number, key));
-        if event.change.op != Op::Update {
+        if !wanted(event) {
+            later.insert((*number, key), None);
             continue;
         }
-        let Some(id) = event.change.owned_id().filter(|_| is_last) else {
-            plan.treatments[at] = Treatment::Folded;
-            continue;
+        plan.treatments[at] = match (later.get(&(*number, key)).copied(), updates) {
+            (None, _) => {
+                let Some(id) = event.change.owned_id() else { continue };
+                let index = *of_namespace[*number as usize].get_or_insert_with(|| {
+                    plan.look_ups.push(LookUps { namespace: namespace.clone(), ids: Vec::new(), keys: Vec::new() });
+                    plan.look_ups.len() - 1
+                });
+                let image = plan.images;
+                plan.look_ups[index].ids.push(id);
+                plan.look_ups[index].keys.push((key.into(), image));
+                plan.images += 1;
+                later.insert((*number, key), Some(image));
+                Treatment::Image(image)
+            }
+            (Some(Some(image)), Updates::Each | Updates::Deltas) => Treatment::Shared(image),
+            (Some(None), Updates::Deltas) => Treatment::Bare,
+            (Some(_), Updates::Coalesced | Updates::Each) => Treatment::Folded,
         };
-        plan.treatments[at] = Treatment::Image(plan.images);
-        let index = *of_namespace[*number as usize].get_or_insert_with(|| {
-            plan.look_ups.push(LookUps { namespace: namespace.clone(), ids: Vec::new(), keys: Vec::new() });
-            plan.look_ups.len() - 1
-        });
-        plan.look_ups[index].ids.push(id);
-        plan.look_ups[index].keys.push((key.into(), plan.images));
-        plan.images += 1;
     }
     plan
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Treatment::{Folded, Image, Other, Overtaken as Gone, Own};
+    use super::Treatment::{Bare, Folded, Image, Other, Overtaken as Gone, Own, Shared};
     use super::*;
     use crate::task::frontier::Frontier;
     use crate::task::testing::{Event, reply_of};
@@ -179,11 +208,17 @@ mod tests {
             ((5, 3), "replace", 8),
             ((5, 4), "drop", 0),
         ]);
-        let plan = plan(&batch, &Overtaken::default(), true);
-        assert_eq!(plan.treatments, [Own, Folded, Own, Own, Folded, Image(0), Folded, Own, Other]);
-        assert_eq!((plan.look_ups.len(), plan.images), (1, 1));
-        let look_ups = &plan.look_ups[0];
-        assert_eq!((look_ups.namespace.as_str(), look_ups.ids.len(), look_ups.keys[0].1), ("shop.orders", 1, 0));
+        for (updates, first, second, last) in [
+            (Updates::Coalesced, Folded, Folded, Folded),
+            (Updates::Each, Folded, Shared(0), Folded),
+            (Updates::Deltas, Bare, Shared(0), Bare),
+        ] {
+            let plan = plan(&batch, &Overtaken::default(), Images::Boundary, updates);
+            assert_eq!(plan.treatments, [Own, first, Own, Own, second, Image(0), last, Own, Other], "{updates:?}");
+            assert_eq!((plan.look_ups.len(), plan.images), (1, 1));
+            let look_ups = &plan.look_ups[0];
+            assert_eq!((look_ups.namespace.as_str(), look_ups.ids.len(), look_ups.keys[0].1), ("shop.orders", 1, 0));
+        }
     }
 
     #[test]
@@ -194,7 +229,8 @@ mod tests {
         let mut key = Vec::new();
         assert!(batch[0].change.canonical_id(&mut key));
         overtaken.insert((Namespace::new("shop", "orders"), key.into()), ClusterTime::new(5, 9));
-        assert_eq!(plan(&batch, &overtaken, true).treatments, [Gone, Gone, Own, Image(0)]);
+        let plan = plan(&batch, &overtaken, Images::Boundary, Updates::Coalesced);
+        assert_eq!(plan.treatments, [Gone, Gone, Own, Image(0)]);
         overtaken.pass(ClusterTime::new(6, 0));
         assert!(overtaken.is_empty());
     }
@@ -202,8 +238,15 @@ mod tests {
     #[test]
     fn without_look_ups_everything_goes_out_with_what_the_stream_brings() {
         let batch = events(&[((5, 1), "update", 7), ((5, 2), "update", 7)]);
-        let plan = plan(&batch, &Overtaken::default(), false);
+        let plan = plan(&batch, &Overtaken::default(), Images::Lookup, Updates::Deltas);
         assert_eq!(plan.treatments, [Own, Own]);
         assert!(plan.look_ups.is_empty());
+    }
+
+    #[test]
+    fn a_post_image_that_the_server_does_not_have_is_looked_up() {
+        let batch = events(&[((5, 1), "update", 7), ((5, 2), "delete", 7), ((5, 3), "update", 8)]);
+        let plan = plan(&batch, &Overtaken::default(), Images::Post, Updates::Coalesced);
+        assert_eq!(plan.treatments, [Folded, Own, Image(0)]);
     }
 }

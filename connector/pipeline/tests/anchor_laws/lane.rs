@@ -78,7 +78,9 @@ impl Durable {
                     self.offsets.insert(record.key, record.value.expect("no tombstones here"));
                 }
                 ControlTopic::Anchors => self.anchors.push((record.key, record.value)),
-                ControlTopic::Quarantine => panic!("a ledger writes no quarantine"),
+                ControlTopic::Quarantine | ControlTopic::Transactions | ControlTopic::Heartbeats => {
+                    panic!("a ledger writes no quarantine")
+                }
             }
         }
     }

@@ -9,6 +9,7 @@ mod file_laws;
 mod file_problems;
 mod golden;
 mod golden_choices;
+mod golden_envelope;
 mod golden_forms;
 mod golden_keys;
 mod golden_nested;

@@ -48,7 +48,14 @@ pub(crate) fn literal(names: &[String]) -> Selection {
 }
 
 pub(crate) fn spec(selection: Selection, batch_size: u32) -> StreamSpec {
-    StreamSpec { selection, images: Images::Boundary, batch_size, max_await: Duration::from_millis(200) }
+    StreamSpec {
+        selection,
+        images: Images::Boundary,
+        pre_images: false,
+        deltas: false,
+        batch_size,
+        max_await: Duration::from_millis(200),
+    }
 }
 
 /// Writes a document and says at which cluster time.

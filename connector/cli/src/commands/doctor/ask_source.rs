@@ -36,6 +36,8 @@ pub(super) async fn facts(checked: &Checked, limit: Duration) -> Answer<SourceFa
     let spec = StreamSpec {
         selection: selection.clone(),
         images: settings.images,
+        pre_images: settings.pre_images,
+        deltas: settings.deltas(),
         batch_size: 1,
         max_await: Duration::from_millis(100),
     };

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use moorline_config::{Config, FullUpdateType, OversizeHandling};
+use moorline_config::{CaptureMode, Config, FullUpdateType, OversizeHandling};
 use moorline_pipeline::error::Problem;
 use moorline_pipeline::model::Namespace;
 use moorline_source_mongodb::{CollectionFacts, Kind, Shapes};
@@ -124,7 +124,11 @@ fn nothing(config: &Config, captured: &[&CollectionFacts]) -> Option<Finding> {
 /// Why the configuration wants pre- and post-images, if it does.
 pub(super) fn wants_images(config: &Config) -> Option<&'static str> {
     let post = config.capture_mode_full_update_type == FullUpdateType::PostImage;
-    post.then_some("capture.mode.full.update.type=post_image")
+    match config.capture_mode {
+        mode @ (CaptureMode::DeltasWithPreImage | CaptureMode::UpdateFullWithPreImage) => Some(mode.name()),
+        CaptureMode::UpdateFull if post => Some("capture.mode.full.update.type=post_image"),
+        CaptureMode::UpdateFull | CaptureMode::Deltas => None,
+    }
 }
 
 fn images(config: &Config, captured: &[&CollectionFacts]) -> Option<Finding> {
@@ -139,7 +143,7 @@ fn images(config: &Config, captured: &[&CollectionFacts]) -> Option<Finding> {
         "MOOR-2006",
         what,
         place,
-        "the server keeps images only where it is told to, so that each update would be looked up instead",
+        "the server keeps images only where it is told to: each update would be looked up, and no document before a change told",
         "switch them on; they cost space in config.system.preimages until they expire",
     );
     let command = |collection: &&CollectionFacts| {
@@ -194,8 +198,7 @@ fn large(config: &Config, collection: &CollectionFacts, shapes: Option<&Shapes>,
     let severity = if over && halts { Severity::Error } else { Severity::Warning };
     let reaches = if over { "is over" } else { "comes near" };
     let wanted = largest.saturating_mul(2).next_power_of_two();
-    let topic =
-        moorline_pipeline::contract::names::topic(&config.topic_prefix, &config.topic_delimiter, &collection.namespace);
+    let topic = crate::wiring::output(config).topic(&collection.namespace);
     let problem = Problem::new(
         "MOOR-2035",
         format!(

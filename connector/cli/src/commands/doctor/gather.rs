@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use moorline_config::Checked;
-use moorline_pipeline::contract::names;
 use moorline_pipeline::error::{Failure, Problem, Result};
 use moorline_pipeline::model::Namespace;
 use moorline_pipeline::sink::ControlTopic;
@@ -37,7 +36,7 @@ pub(super) async fn facts(checked: &Checked, catalogue: &Catalogue, limit: Durat
     let data: Vec<DataTopic> = namespaces
         .into_iter()
         .map(|namespace| {
-            let topic = names::topic(&config.topic_prefix, &config.topic_delimiter, &namespace);
+            let topic = wiring::output(config).topic(&namespace);
             DataTopic { namespace, topic }
         })
         .collect();

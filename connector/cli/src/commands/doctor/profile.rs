@@ -93,6 +93,8 @@ pub(super) async fn look(checked: &Checked, seconds: u64) -> Result<Tally> {
     let spec = StreamSpec {
         selection: settings.selection.clone(),
         images: settings.images,
+        pre_images: false,
+        deltas: false,
         batch_size: 10_000,
         max_await: Duration::from_millis(200),
     };

@@ -2,7 +2,7 @@
 
 use moorline_config::{Config, ContractMode, Drift};
 use moorline_pipeline::contract::merge;
-use moorline_pipeline::contract::model::Output;
+use moorline_pipeline::contract::model::{Drift as Policy, Unknown};
 use moorline_pipeline::error::Problem;
 use moorline_sink_kafka::same_schema;
 
@@ -10,7 +10,6 @@ use super::facts::{DataTopic, Registered};
 use super::finding::{Area, Finding, some_of};
 use super::kafka::copy;
 use crate::commands::catalogue::Entry;
-use crate::types;
 
 /// All verdicts on the registry. `entries` are the contract files.
 pub(super) fn verdicts(config: &Config, facts: &Registered, data: &[DataTopic], entries: &[Entry]) -> Vec<Finding> {
@@ -129,7 +128,7 @@ fn foreign(config: &Config, facts: &Registered, topic: &DataTopic, entry: Option
     let why = match latest(facts, &format!("{}-key", topic.topic)) {
         None => "the value's subject is there, and the key's is not".to_owned(),
         Some(key) => {
-            let output = Output { topic: topic.topic.clone(), spill: true, ..types::output(config) };
+            let output = crate::wiring::output(config).output(&topic.namespace, Policy::Spill, Unknown::Spill);
             merge::from_registered(&value.schema, &key.schema, &topic.namespace, &output).err()?.to_string()
         }
     };

@@ -2,9 +2,12 @@
 //!
 //! [`Plan`] is what the contract decides, shared and never changed; [`Scratch`] is what a thread reuses. Invariants:
 //! the order of the value's fields is that of [`super::derive`]: `_id`, the contract's fields, the metadata, `__spill`;
+//! an envelope has that record, without metadata, as `before` and `after`;
 //! the value's `_id` is the key's datum; on a misfit `out` is as it was; no bytes make any of this panic.
 
+mod change;
 mod compile;
+mod envelope;
 pub(crate) mod excluded;
 pub(crate) mod misfit;
 mod record;
@@ -21,7 +24,10 @@ use bson::raw::RawBsonRef;
 
 use super::key;
 use super::model::{Contract, KeyKind, Misfit, Output};
+use super::output::Form;
+use super::output::metadata::{self, Column, Fact};
 use super::values::{BadText, DuplicateKey};
+pub use change::{Change, Place, Session, Written};
 
 /// What happens to fields that the contract does not know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +81,19 @@ pub struct Plan {
     missing: bool,
     refuses_duplicates: bool,
     replaces: bool,
+    shape: Shape,
+    constants: envelope::Constants,
+}
+
+/// What stands around or behind the document.
+#[derive(Debug)]
+enum Shape {
+    /// The usual metadata, written at one go.
+    Usual,
+    /// These facts.
+    Chosen(Vec<Fact>),
+    /// An envelope.
+    Envelope,
 }
 
 /// Memory that is reused from document to document; of one thread.
@@ -105,6 +124,12 @@ impl Plan {
             missing: output.missing,
             refuses_duplicates: output.values.duplicate_key == DuplicateKey::Drift,
             replaces: output.values.string_invalid == BadText::Replace,
+            shape: match &output.form {
+                Form::Envelope => Shape::Envelope,
+                Form::Document(columns) if *columns == metadata::usual() => Shape::Usual,
+                Form::Document(columns) => Shape::Chosen(columns.iter().map(|column| column.fact).collect()),
+            },
+            constants: envelope::Constants::new(&contract.namespace, &output.origin.version, &output.origin.name),
         }
     }
 
@@ -118,7 +143,7 @@ impl Plan {
         })
     }
 
-    /// Appends the framed value of a document.
+    /// Appends the framed value of a document of which nothing else is known.
     pub fn value(
         &self,
         document: &RawDocument,
@@ -126,8 +151,25 @@ impl Plan {
         scratch: &mut Scratch,
         out: &mut Vec<u8>,
     ) -> Result<Outcome, Misfit> {
+        let change = Change::of(RawBsonRef::Null, meta, Some(document));
         let start = out.len();
-        self.encode(document.as_bytes(), meta, &mut scratch.slots, &mut scratch.spill, out).map_err(|fault| {
+        wire::frame(self.value_schema_id, out);
+        self.flat(Some(document), &change, self.unknown, scratch, out).map_err(|fault| {
+            out.truncate(start);
+            *fault
+        })
+    }
+
+    /// Appends the framed value of a change. Without a document after it, a flat value is that of the document before,
+    /// or, where there is none that fits, the `_id` and else nothing but metadata.
+    pub fn change(&self, change: &Change<'_>, scratch: &mut Scratch, out: &mut Vec<u8>) -> Result<Written, Misfit> {
+        let start = out.len();
+        wire::frame(self.value_schema_id, out);
+        let written = match self.shape {
+            Shape::Envelope => self.envelope(change, scratch, out),
+            Shape::Usual | Shape::Chosen(_) => self.state(change, scratch, out),
+        };
+        written.map_err(|fault| {
             out.truncate(start);
             *fault
         })
@@ -143,25 +185,124 @@ impl Plan {
         result
     }
 
-    fn encode(
+    /// A flat value of the state after, or of the last one.
+    fn state(&self, change: &Change<'_>, scratch: &mut Scratch, out: &mut Vec<u8>) -> Result<Written, misfit::Fault> {
+        let start = out.len();
+        if let Some(after) = change.after {
+            let outcome = self.flat(Some(after), change, self.unknown, scratch, out)?;
+            return Ok(Written { spilled: outcome.spilled, before: None });
+        }
+        let mut misfit = None;
+        if let Some(before) = change.before {
+            match self.flat(Some(before), change, self.of_past(), scratch, out) {
+                Ok(outcome) => return Ok(Written { spilled: outcome.spilled, before: None }),
+                Err(fault) => misfit = Some(*fault),
+            }
+            out.truncate(start);
+        }
+        self.flat(None, change, self.unknown, scratch, out)?;
+        Ok(Written { spilled: false, before: misfit })
+    }
+
+    /// An envelope. A document before the change that does not fit is left out and told: it is what the change mends.
+    fn envelope(
         &self,
-        document: &[u8],
-        meta: &Meta,
-        slots: &mut Vec<record::Slot>,
-        spill: &mut spill::Spill,
+        change: &Change<'_>,
+        scratch: &mut Scratch,
+        out: &mut Vec<u8>,
+    ) -> Result<Written, misfit::Fault> {
+        let mut written = Written::default();
+        let start = out.len();
+        match change.before {
+            Some(before) => {
+                wire::some(out);
+                if let Err(fault) = self.document(before, self.of_past(), scratch, out) {
+                    written.before = Some(*fault);
+                    out.truncate(start);
+                    wire::null(out);
+                }
+            }
+            None => wire::null(out),
+        }
+        match change.after {
+            Some(after) => {
+                wire::some(out);
+                written.spilled = self.document(after, self.unknown, scratch, out)?.spilled;
+            }
+            None => wire::null(out),
+        }
+        envelope::delta(change, self.root.excluded.as_deref(), self.replaces, out)?;
+        self.constants.source(change, out);
+        envelope::Constants::tail(change, out);
+        Ok(written)
+    }
+
+    /// Unknown fields of a document that is gone never widen anything.
+    fn of_past(&self) -> UnknownFields {
+        if self.spill { UnknownFields::Spill } else { self.unknown }
+    }
+
+    /// The record of a document without metadata.
+    fn document(
+        &self,
+        document: &RawDocument,
+        unknown: UnknownFields,
+        scratch: &mut Scratch,
         out: &mut Vec<u8>,
     ) -> Result<Outcome, misfit::Fault> {
+        let duplicates = self.walk(document, unknown, scratch, out)?;
+        self.end(duplicates, scratch, out)
+    }
+
+    /// The record of a document, or of an `_id` alone, with its metadata.
+    fn flat(
+        &self,
+        document: Option<&RawDocument>,
+        change: &Change<'_>,
+        unknown: UnknownFields,
+        scratch: &mut Scratch,
+        out: &mut Vec<u8>,
+    ) -> Result<Outcome, misfit::Fault> {
+        let duplicates = match document {
+            Some(document) => self.walk(document, unknown, scratch, out)?,
+            None => {
+                key::of_reference(&self.key, change.id, out)?;
+                let width: usize = self.root.fields.iter().map(|member| member.nulls).sum();
+                out.resize(out.len() + width, 0);
+                0
+            }
+        };
+        match &self.shape {
+            Shape::Usual => change.meta.write(out),
+            Shape::Chosen(facts) => facts.iter().for_each(|fact| self.constants.fact(*fact, change, out)),
+            Shape::Envelope => {}
+        }
+        if document.is_some() {
+            return self.end(duplicates, scratch, out);
+        }
+        // Neither what is missing nor what is spilled can be told of a document that is not there.
+        out.resize(out.len() + usize::from(self.missing) + usize::from(self.spill), 0);
+        Ok(Outcome::default())
+    }
+
+    fn walk(
+        &self,
+        document: &RawDocument,
+        unknown: UnknownFields,
+        scratch: &mut Scratch,
+        out: &mut Vec<u8>,
+    ) -> Result<u32, misfit::Fault> {
+        let Scratch { slots, spill, .. } = scratch;
         slots.clear();
         spill.clear(self.replaces);
-        wire::frame(self.value_schema_id, out);
         // Empty arrays are spilled where unknown fields are reported, too, and need their path as much.
-        let spills = match self.unknown {
+        let spills = match unknown {
             UnknownFields::Spill => true,
             UnknownFields::Report => self.spill,
             UnknownFields::Ignore => false,
         };
         let mut walk = record::Walk {
-            unknown: self.unknown,
+            unknown,
             spills: self.spill,
             key: &self.key,
             slots,
@@ -171,9 +312,14 @@ impl Plan {
             lists_missing: self.missing,
             tracks: spills || self.missing,
         };
-        walk.record(&self.root, document, out)?;
-        let mut duplicates = walk.duplicates;
-        meta.write(out);
+        walk.record(&self.root, document.as_bytes(), out)?;
+        Ok(walk.duplicates)
+    }
+
+    /// What stands behind document and metadata: what is missing, what is spilled.
+    fn end(&self, duplicates: u32, scratch: &mut Scratch, out: &mut Vec<u8>) -> Result<Outcome, misfit::Fault> {
+        let mut duplicates = duplicates;
+        let spill = &mut scratch.spill;
         if self.missing {
             spill.write_missing(out);
         }
@@ -186,6 +332,11 @@ impl Plan {
         }
         Ok(Outcome { spilled: !spill.is_empty(), duplicates })
     }
+}
+
+/// The text of a fact in a header; `None` where the fact is null.
+pub fn header(column: &Column, change: &Change<'_>, contract: &Contract, output: &Output) -> Option<Vec<u8>> {
+    envelope::header(column.fact, change, &contract.namespace, &output.origin.version, &output.origin.name)
 }
 
 impl Meta {
@@ -220,6 +371,11 @@ impl Encoder {
     /// See [`Plan::value`].
     pub fn value(&mut self, document: &RawDocument, meta: &Meta, out: &mut Vec<u8>) -> Result<Outcome, Misfit> {
         self.plan.value(document, meta, &mut self.scratch, out)
+    }
+
+    /// See [`Plan::change`].
+    pub fn change(&mut self, change: &Change<'_>, out: &mut Vec<u8>) -> Result<Written, Misfit> {
+        self.plan.change(change, &mut self.scratch, out)
     }
 
     /// See [`Plan::fits`].
