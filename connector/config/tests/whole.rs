@@ -50,7 +50,7 @@ fn defaults_are_those_of_the_specification() {
     assert_eq!(config.capture_mode_full_update_type, FullUpdateType::Boundary);
     assert_eq!((config.capture_start_op_time, config.cursor_max_await_time_ms), (None, milliseconds(1000)));
     assert_eq!((config.snapshot_mode, config.snapshot_max_threads), (SnapshotMode::Initial, 2));
-    assert_eq!((config.incremental_snapshot_chunk_size, config.snapshot_chunk_bytes), (10_000, 16 << 20));
+    assert_eq!((config.incremental_snapshot_chunk_size, config.snapshot_chunk_bytes), (4096, 16 << 20));
     assert_eq!((config.snapshot_gate_max_ms, config.snapshot_oplog_guard), (milliseconds(500), OplogGuard::Warn));
     assert_eq!((config.topic_delimiter.as_str(), config.topic_creation_enable), (".", true));
     let rule = &config.topic_creation_default;

@@ -33,6 +33,9 @@ use crate::report::{LaneReport, Report};
 use crate::settings::{Settings, Until};
 use crate::work::{Close, Event, Job};
 
+/// Transactions that a small batch does not wait for: one that is committed, and one behind it.
+const UNDER_WAY: usize = 2;
+
 /// Why the actor has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ended {
@@ -91,6 +94,8 @@ pub(crate) struct Actor<S: Source> {
     pub(crate) witness: Option<Token>,
     /// Whether nothing was stored at the start.
     pub(crate) fresh: bool,
+    /// Transactions that were handed on and are not yet committed.
+    pub(crate) under_way: usize,
     /// The frontier of the last batch handed on.
     pub(crate) handed: ClusterTime,
     /// Kind owed to the next tick's anchor.
@@ -129,6 +134,16 @@ impl<S: Source> Actor<S> {
             }
             self.overtaken.pass(self.frontier.x());
             if let Some(cut) = cut::next(&self.frontier, &self.ticks, self.batch_budget()) {
+                if self.gathers() {
+                    let stop = self.stop.clone();
+                    tokio::select! {
+                        biased;
+                        event = self.events.recv() => self.event(event)?,
+                        () = stop.cancelled() => {}
+                        reply = self.stream.next() => self.reply(reply?)?,
+                    }
+                    continue;
+                }
                 if let Some(ticks) = &cut.ticks {
                     match self.handle.pass(self.lane, ticks) {
                         // A batch that was cut anew may have asked before.
@@ -171,6 +186,14 @@ impl<S: Source> Actor<S> {
                 () = tokio::time::sleep(pause), if wants_rows && !pause.is_zero() => {}
             }
         }
+    }
+
+    /// Whether a batch waits for more: while commits are under way and little is there, what comes meanwhile joins it. A
+    /// transaction for each reply would let a stream that is faster than its commits fall ever further behind.
+    fn gathers(&self) -> bool {
+        self.under_way >= UNDER_WAY
+            && self.frontier.pending().len() < self.settings.batch.events
+            && self.frontier.pending_bytes() < self.settings.queue_bytes / 4
     }
 
     /// Whether the goal is committed.
@@ -217,6 +240,7 @@ impl<S: Source> Actor<S> {
     pub(crate) fn event(&mut self, event: Option<Event>) -> Result<()> {
         match event {
             Some(Event::Committed { frontier, anchor, snapshot_done }) => {
+                self.under_way = self.under_way.saturating_sub(1);
                 self.committed.frontier = self.committed.frontier.max(frontier);
                 self.committed.snapshot_done |= snapshot_done;
                 if let Some((cut, exact, complete)) = anchor {
@@ -278,6 +302,7 @@ impl<S: Source> Actor<S> {
             asked: if ticks.is_some() { self.asked.take() } else { None },
             snapshot_done: self.snapshot.is_done(),
         };
+        self.under_way += 1;
         self.hand(Job::Close(close)).await
     }
 

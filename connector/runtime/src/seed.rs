@@ -65,6 +65,7 @@ impl<S: Source> Seed<S> {
         Actor {
             pace: Pace::new(documents, bytes),
             handed: ClusterTime::default(),
+            under_way: 0,
             snapshot_from: Instant::now() + self.settings.snapshot.delay,
             heard: ClusterTime::default(),
             committed: Committed { snapshot_done: false, ..Committed::default() },

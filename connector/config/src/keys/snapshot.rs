@@ -34,7 +34,7 @@ pub(super) const KEYS: &[Definition] = &[
         Kind::Number(1, 1_000_000),
         "Documents of a chunk; a small one costs speed.",
     )
-    .default("10000")
+    .default("4096")
     .like("= (1024)"),
     key("snapshot.chunk.bytes", Kind::Bytes(1, 1024 * MIB), "Bytes of a chunk, whichever comes first.")
         .default("16777216")
