@@ -30,7 +30,7 @@ const MANY: u64 = 10;
 const LATENCY_DOCUMENTS: u64 = 20_000;
 
 /// The setting for a low latency.
-const LOW_LATENCY: &str = "poll.interval.ms=0";
+const LOW_LATENCY: &str = "poll.interval.ms=2";
 
 /// How long a limited snapshot takes.
 const LIMITED_SECONDS: u64 = 15;
