@@ -79,7 +79,7 @@ fn one_code_for_each_kind() {
         ("kafka.message.max.bytes=big", codes::BAD_VALUE, "message.max.bytes"),
         ("topic.creation.default.partitions=0", codes::BAD_VALUE, "`0`"),
         ("collection.exclude.list=shop.(a", codes::BAD_VALUE, "collection.exclude.list"),
-        ("signal.kafka.topic=x", codes::NOT_YET, "not yet"),
+        ("signal.data.collection=x", codes::NOT_YET, "not yet"),
         ("output.format=mongo-kafka", codes::NOT_YET, "not yet take `mongo-kafka`"),
         ("add.fields=op,opp", codes::BAD_VALUE, "`opp`"),
         ("add.fields=source.op", codes::BAD_VALUE, "`source.op`"),
