@@ -102,7 +102,7 @@ fn what_does_not_exist_is_found() {
     let root = root();
     for text in [
         "then moorline snapshot start for it",
-        "`moorline anchors wait --at T`",
+        "`moorline anchors prune --at T`",
         "moorline anchors show --raws",
         "moorline anchors",
     ] {

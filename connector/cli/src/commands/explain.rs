@@ -152,7 +152,7 @@ mod tests {
             ("MOR-2003", "MOOR-2003"),
             ("MOOR-2OO3", "MOOR-2003"),
             ("MOOR-203", "MOOR-2003"),
-            ("20033", "MOOR-2003"),
+            ("22003", "MOOR-2003"),
             ("MCO602", "MC602"),
         ] {
             assert_eq!(first(typed), Some(meant), "{typed}: {:?}", nearest(typed));

@@ -83,11 +83,11 @@ pub fn read(value: Option<&[u8]>) -> Result<Signal, Fault> {
                 label(text).map_err(malformed)?;
                 Some(text.clone())
             }
-            Some(_) => return Err(malformed("`data.label` is no text")),
+            Some(_) => return Err(malformed("`label` in `data` is no text")),
         }),
         LOG => match data.get("message") {
             Some(Value::String(message)) => Asked::Log(shown(message, MESSAGE_MAX)),
-            _ => return Err(malformed("`data.message` is no text")),
+            _ => return Err(malformed("`message` in `data` is no text")),
         },
         later if LATER.contains(&later) => {
             return Err(Fault { code: "MOOR-7033", why: format!("`{later}` is not yet acted on by this version") });

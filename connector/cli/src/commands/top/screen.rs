@@ -31,7 +31,7 @@ pub(super) fn lines(
     let answer = &now.answer;
     let text = |path: &str| answer.pointer(path).and_then(Value::as_str).unwrap_or("-").to_owned();
     let now_ms = answer["now_ms"].as_i64().unwrap_or_default();
-    let mut out = vec![format!("moorline {}   connector {}   {url}", text("/moorline"), text("/connector"))];
+    let mut out = vec![format!("connector {}   {url}   version {}", text("/connector"), text("/moorline"))];
     out.push(match trouble {
         Some(problem) => format!("{}  {}: what is below is from before", problem.code, problem.what),
         None => match now.rates(before) {
