@@ -51,7 +51,7 @@ pub(crate) fn open(
     report: &Arc<Report>,
 ) -> Result<Option<Signals<Topic>>, Failed> {
     let config = &checked.config;
-    if !config.signal_kafka_enabled {
+    if !config.signal_enabled_channels.iter().any(|channel| channel == "kafka") {
         return Ok(None);
     }
     let channel = topic(checked)?;

@@ -114,7 +114,7 @@ pub(crate) fn config(given: &Given, report: &mut Report<'_>) -> Config {
         heartbeat_interval_ms: given.duration("heartbeat.interval.ms"),
         types: type_choices::choices(given, report),
         listeners: given.list("listeners").iter().filter_map(|text| listener::address(text)).collect(),
-        signal_kafka_enabled: given.list("signal.enabled.channels").iter().any(|channel| channel == "kafka"),
+        signal_enabled_channels: given.list("signal.enabled.channels"),
         signal_kafka_topic: given.optional("signal.kafka.topic").unwrap_or_else(|| format!("{prefix}-signal")),
         signal_kafka_group_id: given.text("signal.kafka.groupId"),
         signal_kafka_bootstrap_servers: given

@@ -215,8 +215,8 @@ pub struct Config {
     /// Where `run` listens for HTTP; nowhere if empty.
     pub listeners: Vec<ListenAddress>,
 
-    /// Whether signals are read from Kafka.
-    pub signal_kafka_enabled: bool,
+    /// Where signals come from: `kafka`, or nowhere if empty.
+    pub signal_enabled_channels: Vec<String>,
     /// The topic of signals.
     pub signal_kafka_topic: String,
     /// The group whose offsets say which of them were dealt with.
