@@ -44,6 +44,11 @@ pub(crate) struct Topic {
     writer: Option<TopicWriter>,
 }
 
+/// Whether a connector takes signals from Kafka.
+pub(crate) fn heard(config: &Config) -> bool {
+    config.signal_enabled_channels.iter().any(|channel| channel == "kafka")
+}
+
 /// The signals of a connector; `None` where it takes none.
 pub(crate) fn open(
     checked: &Checked,
@@ -51,7 +56,7 @@ pub(crate) fn open(
     report: &Arc<Report>,
 ) -> Result<Option<Signals<Topic>>, Failed> {
     let config = &checked.config;
-    if !config.signal_enabled_channels.iter().any(|channel| channel == "kafka") {
+    if !heard(config) {
         return Ok(None);
     }
     let channel = topic(checked)?;

@@ -30,6 +30,7 @@ pub fn json(telemetry: &Telemetry) -> Value {
     let process = process::read();
     let lanes = report.lanes();
     let oldest = report.oldest.get();
+    let sum = |of: fn(&LaneReport) -> u64| lanes.iter().map(|(_, lane)| of(lane)).sum::<u64>();
     json!({
         "version": VERSION,
         "connector": telemetry.connector,
@@ -45,15 +46,15 @@ pub fn json(telemetry: &Telemetry) -> Value {
             "rows": Report::get(&report.rows),
             "changes": Report::get(&report.changes),
             "quarantined": Report::get(&report.quarantined),
-            "transactions": Report::get(&report.transactions),
+            "transactions": sum(|lane| Report::get(&lane.transactions)),
             "anchors": Report::get(&report.anchors),
             "contract_versions_added": Report::get(&report.evolved),
-            "rebuilds": Report::get(&report.rebuilt),
+            "rebuilds": sum(|lane| Report::get(&lane.rebuilt)),
             "registry_requests": Report::get(&report.registry_requests),
             "registry_failures": Report::get(&report.registry_failures),
             "signals_handled": Report::get(&report.signals_handled),
             "signals_refused": Report::get(&report.signals_refused),
-            "bytes": lanes.iter().map(|(_, lane)| Report::get(&lane.bytes)).sum::<u64>(),
+            "bytes": sum(|lane| Report::get(&lane.bytes)),
         },
         "process": {"memory_bytes": process.memory_bytes, "cpu_s": process.cpu_s},
     })

@@ -108,7 +108,7 @@ pub(crate) struct Actor<S: Source> {
     pub(crate) behind: Option<ClusterTime>,
     /// Whether the lane has an anchor, of this run or an earlier one.
     pub(crate) anchored: bool,
-    /// What was committed: frontier, newest cut that is exact and complete, newest cut, whether the snapshot is done.
+    /// What was committed: frontier, newest exact cut after the snapshots, newest cut, whether the snapshot is done.
     pub(crate) committed: Committed,
 }
 
@@ -243,13 +243,12 @@ impl<S: Source> Actor<S> {
                 self.under_way = self.under_way.saturating_sub(1);
                 self.committed.frontier = self.committed.frontier.max(frontier);
                 self.committed.snapshot_done |= snapshot_done;
-                if let Some((cut, exact, complete)) = anchor {
+                if let Some((cut, exact)) = anchor {
                     self.committed.cut = Some(cut);
                     self.anchored = true;
                     self.handle.committed(self.lane, cut);
-                    // Collections that are only streamed are never complete: without them the snapshots' end counts.
-                    let partial = self.settings.snapshot.include.is_some() && snapshot_done;
-                    if exact && (complete || partial) {
+                    // Collections that are only streamed are never complete: it is the snapshots' end that counts.
+                    if exact && snapshot_done {
                         self.committed.whole = Some(cut);
                     }
                 }

@@ -49,13 +49,13 @@ impl<S: Source> Actor<S> {
             let events = self.frontier.take(cut.count);
             let (wanted, updates) = (self.settings.images, self.settings.updates);
             let plan = images::plan(&events, &self.overtaken, wanted, updates);
-            let epochs = (!plan.look_ups.is_empty()).then(|| self.epochs.clone());
-            let found = (0..plan.images).map(|_| None).collect();
-            let mut images = Images { found, inexact: self.lifecycle(&events), ..Images::default() };
-            self.doubt(&events, &mut images.inexact);
             // A group of one time is never split, whatever its images take.
             let one_group = events[0].change.time == events[events.len() - 1].change.time;
             let limit = if one_group { usize::MAX } else { self.settings.image_bytes() };
+            let epochs = (!one_group && !plan.look_ups.is_empty()).then(|| self.epochs.clone());
+            let found = (0..plan.images).map(|_| None).collect();
+            let mut images = Images { found, inexact: self.lifecycle(&events), ..Images::default() };
+            self.doubt(&events, &mut images.inexact);
             for wanted in plan.look_ups {
                 let (began, keys) = (Instant::now(), wanted.ids.len());
                 let fits = self.look_up(wanted, cut.at, limit, &mut images).await?;
@@ -68,8 +68,11 @@ impl<S: Source> Actor<S> {
                     return Ok(());
                 }
             }
-            self.shorter =
-                self.shorter.map(|shorter| shorter * 2).filter(|events| *events < self.settings.batch.events);
+            // Twice as many are tried only where twice the images would fit: else every second look-up is thrown away.
+            if images.bytes <= limit / 2 {
+                self.shorter =
+                    self.shorter.map(|shorter| shorter * 2).filter(|events| *events < self.settings.batch.events);
+            }
             for (key, at) in std::mem::take(&mut images.overtaken) {
                 if self.inexact_until.is_none_or(|until| until < at) {
                     info!(collection = %key.0, until = %at, "catching up from before the history window: images are later than their cut");

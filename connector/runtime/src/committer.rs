@@ -159,7 +159,7 @@ impl<K: LaneSink> Committer<K> {
         let anchor = closed.anchor.map(|anchor| {
             debug!(lane = self.lane, id = anchor.id, kind = anchor.kind, exact = anchor.exact, "anchor");
             let cut = anchor.cut;
-            let note = (cut, anchor.exact, anchor.complete);
+            let (exact, complete) = (anchor.exact, anchor.complete);
             self.report.anchor(AnchorNote {
                 id: anchor.id,
                 lane: self.lane,
@@ -169,8 +169,8 @@ impl<K: LaneSink> Committer<K> {
                 complete: anchor.complete,
                 label: anchor.label,
             });
-            self.told.anchored(cut, note.1, note.2);
-            note
+            self.told.anchored(cut, exact, complete);
+            (cut, exact)
         });
         Ok(Event::Committed { frontier: close.frontier, anchor, snapshot_done: close.snapshot_done })
     }
@@ -202,7 +202,6 @@ impl<K: LaneSink> Committer<K> {
     fn tell(&mut self, data: &[Arc<Encoded>], deltas: &BTreeMap<Namespace, CollectionDelta>) {
         let records: usize = data.iter().map(|batch| batch.records.len()).sum();
         let bytes: usize = data.iter().map(|batch| batch.data.len()).sum();
-        Report::add(&self.report.transactions, 1);
         Report::add(&self.told.transactions, 1);
         Report::add(&self.told.records, records as u64);
         Report::add(&self.told.bytes, bytes as u64);
@@ -210,6 +209,7 @@ impl<K: LaneSink> Committer<K> {
         for (namespace, delta) in deltas {
             let counts = &delta.counts;
             Report::add(&self.report.rows, counts.r as u64);
+            Report::add(&self.report.quarantined, counts.quarantined as u64);
             Report::add(&self.report.changes, (counts.c + counts.u + counts.d + counts.coalesced) as u64);
             if !self.collections.contains_key(namespace) {
                 self.collections.insert(namespace.clone(), self.report.collection(namespace.as_str()));

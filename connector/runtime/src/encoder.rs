@@ -277,7 +277,6 @@ impl<R: Registry> Encoder<R> {
                     return Err(halted(item, &misfit));
                 }
                 quarantine.push(quarantined(collection, item, &misfit, encoded, delta, &writing));
-                Report::add(&self.report.quarantined, 1);
             }
         }
         made.transactions = transactions.finish();

@@ -101,7 +101,6 @@ impl<S: Source, K: Sink, R: Registry> Lane<S, K, R> {
             if self.stop.is_cancelled() {
                 return Ok(Ended::Stopped);
             }
-            Report::add(&self.shared.report.rebuilt, 1);
             Report::add(&self.told.rebuilt, 1);
             let wait = Duration::from_secs(1 << (tries - 1).min(5)).min(BACKOFF_MAX);
             warn!(

@@ -75,7 +75,9 @@ impl<S: Source> Actor<S> {
                             if let Some(each) = chunk.bytes.checked_div(chunk.rows.len()) {
                                 self.row_bytes.insert(task.namespace.clone(), each);
                             }
-                            self.chunk_bytes = (took + took / 4).min(self.settings.snapshot.chunk_bytes);
+                            // The last chunk of a range says little of those of the next.
+                            let expected = (took + took / 4).max(self.chunk_bytes / 2);
+                            self.chunk_bytes = expected.min(self.settings.snapshot.chunk_bytes);
                             self.chunk(task, chunk, held, x).await?;
                             if rows >= BATCHES_A_TRANSACTION * self.settings.batch.events || bytes >= BYTES_A_TRANSACTION {
                                 (rows, bytes) = (0, 0);

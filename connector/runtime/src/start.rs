@@ -182,7 +182,10 @@ async fn plan<S: Source, K: Sink, R: Registry>(
     let always = settings.snapshot.mode == SnapshotMode::Always
         && !shared.snapshotted.lock().expect("no holder panics").contains(&lane);
     let chosen = match &settings.snapshot.include {
-        Some(selection) => Some(shared.source.collections(selection).await?),
+        Some(selection) => {
+            let named = shared.source.collections(selection).await?;
+            Some(named.into_iter().map(|info| info.namespace).collect::<HashSet<_>>())
+        }
         None => None,
     };
     let known: Option<BTreeSet<&Namespace>> = stored.position.as_ref().map(|p| p.source_uuids.keys().collect());
@@ -191,7 +194,7 @@ async fn plan<S: Source, K: Sink, R: Registry>(
         // Made after the stored position: the stream brings it from its first document on.
         let in_stream = progress.is_none() && known.as_ref().is_some_and(|k| !k.contains(&info.namespace));
         let complete = progress.is_some_and(|p| p.export_complete) && !always;
-        let is_chosen = chosen.as_ref().is_none_or(|chosen| chosen.iter().any(|c| c.namespace == info.namespace));
+        let is_chosen = chosen.as_ref().is_none_or(|chosen| chosen.contains(&info.namespace));
         let read = settings.snapshot.mode != SnapshotMode::NoData && is_chosen && !complete && !in_stream;
         if read {
             match progress.and_then(|p| p.snapshot.clone()).filter(|_| !always) {

@@ -145,8 +145,8 @@ pub(crate) enum Event {
     /// A transaction is durable up to this frontier.
     Committed {
         frontier: ClusterTime,
-        /// A cut, exact and complete, where one was closed.
-        anchor: Option<(ClusterTime, bool, bool)>,
+        /// A cut and whether it is exact, where one was closed.
+        anchor: Option<(ClusterTime, bool)>,
         snapshot_done: bool,
     },
     /// A stage has failed; nothing more comes of it.

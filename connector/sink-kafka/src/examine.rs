@@ -149,7 +149,7 @@ impl Examiner {
     pub fn topics(&self, names: &[String]) -> Result<BTreeMap<String, Result<TopicFacts>>> {
         let mut found = BTreeMap::new();
         for names in names.chunks(AT_ONCE) {
-            let described = self.client.describe_all(names, self.limit);
+            let described = self.client.describe_all(names, true, self.limit);
             let described = described.map_err(|error| self.failed(&error, "to describe topics"))?;
             let there: Vec<Configured<'_>> =
                 described.iter().filter(|(_, topic)| topic.is_ok()).map(|(name, _)| Configured::Topic(name)).collect();
@@ -177,7 +177,7 @@ impl Examiner {
         let wanted: Vec<NewTopic> = data.iter().map(|name| topics.data(name)).chain(own).collect();
         let mut found = BTreeMap::new();
         for wanted in wanted.chunks(AT_ONCE) {
-            let tried = self.client.try_create(wanted, self.limit);
+            let tried = self.client.create_all(wanted, true, self.limit);
             for (name, outcome) in tried.map_err(|error| self.failed(&error, "to try whether topics can be made"))? {
                 let Err(error) = outcome else { continue };
                 let words = error.to_string();

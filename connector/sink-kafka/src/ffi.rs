@@ -15,11 +15,12 @@ mod group;
 mod produce;
 mod transaction;
 
-pub(crate) use admin::{Configured, Description, NewTopic};
+pub(crate) use admin::{Configured, NewTopic};
 pub(crate) use client::{Client, Kind, Topic};
 pub use consume::Message;
 pub(crate) use consume::{Fetched, Fetcher};
 pub(crate) use events::{Event, Events};
+pub(crate) use examine::Described;
 pub(crate) use produce::{Scratch, Single};
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};

@@ -177,8 +177,8 @@ impl LaneSink for KafkaLaneSink {
     fn write(&mut self, records: Vec<ControlRecord>) -> Result<()> {
         self.require(State::Open, "write")?;
         for record in &records {
-            // Whoever writes to a topic has switched it on.
-            let slot = self.control.iter().position(|topic| *topic == record.topic).unwrap_or_default();
+            let slot = self.control.iter().position(|topic| *topic == record.topic);
+            let slot = slot.expect("whoever writes to a topic has switched it on");
             let partition = match record.topic {
                 ControlTopic::Anchors | ControlTopic::Heartbeats => 0,
                 _ => partition(&record.key, self.producer.partitions(slot).max(1)),

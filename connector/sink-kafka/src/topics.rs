@@ -13,7 +13,7 @@ use regex::Regex;
 use tracing::info;
 
 use crate::fault;
-use crate::ffi::{Client, Description, NativeError, NewTopic, code};
+use crate::ffi::{Client, Described, NativeError, NewTopic, code};
 use crate::settings::ControlTopics;
 
 /// How a topic is made. -1 leaves a number to the broker.
@@ -115,7 +115,7 @@ impl TopicSettings {
 }
 
 /// A topic as it is, made where it is missing and may be.
-pub(crate) fn ensure(client: &Client, wanted: &NewTopic, may_create: bool, limit: Duration) -> Result<Description> {
+pub(crate) fn ensure(client: &Client, wanted: &NewTopic, may_create: bool, limit: Duration) -> Result<Described> {
     let name = &wanted.name;
     let asked = |error: &NativeError| fault::request(error, "to describe topics", name, Next::Retry);
     if let Some(found) = client.describe(name, limit).map_err(|error| asked(&error))? {

@@ -123,7 +123,9 @@ async fn open_plan(
             return Err((error::silent(&connection.place, connection.command_timeout.as_secs()), None));
         }
     }
-    let silence = (3 * spec.max_await).max(Duration::from_secs(10)) + connection.command_timeout;
+    // The pause between two requests is no silence of the server's.
+    let patience = (3 * spec.max_await).max(Duration::from_secs(10));
+    let silence = patience + connection.command_timeout + connection.poll_interval;
     Ok(MongoStream {
         connection: Arc::clone(connection),
         client: number,

@@ -58,16 +58,12 @@ pub struct Report {
     pub rows_estimated: AtomicU64,
     /// Changes.
     pub changes: AtomicU64,
-    /// Records that went to quarantine.
+    /// Changes that went to quarantine, committed.
     pub quarantined: AtomicU64,
-    /// Transactions.
-    pub transactions: AtomicU64,
     /// Anchors.
     pub anchors: AtomicU64,
     /// Contract versions added.
     pub evolved: AtomicU64,
-    /// Times that a lane was rebuilt after a failure.
-    pub rebuilt: AtomicU64,
     /// Times that a producer of ours was fenced, by another run or by the coordinator's time-out.
     pub fenced: AtomicU64,
     /// Requests to the registry.

@@ -1,4 +1,4 @@
-//! What is asked about topics: description, creation, configuration, watermarks.
+//! What is asked about one topic: description, creation, configuration, watermarks.
 //!
 //! Invariant: no call here makes a topic by the way; only [`Client::create`] does.
 
@@ -10,17 +10,9 @@ use std::time::Duration;
 use rdkafka::bindings as c;
 
 use super::{
-    Client, NativeError, c_string, code, millis, rd_kafka_ConfigResource_error, rd_kafka_event_error,
-    rd_kafka_metadata, rd_kafka_query_watermark_offsets, rd_kafka_topic_result_error, text,
+    Client, Described, NativeError, c_string, code, millis, rd_kafka_event_error, rd_kafka_metadata,
+    rd_kafka_query_watermark_offsets, text,
 };
-
-/// A topic as the broker describes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Description {
-    /// Kafka's id, in its own base 64; `None` from brokers that have none.
-    pub(crate) id: Option<String>,
-    pub(crate) partitions: i32,
-}
 
 /// A topic to be made; -1 leaves a number to the broker.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -71,117 +63,20 @@ impl Client {
     }
 
     /// A topic's description; `None` if there is no such topic.
-    pub(crate) fn describe(&self, topic: &str, limit: Duration) -> Result<Option<Description>, NativeError> {
-        let name = c_string(topic)?;
-        let answer = self.ask(c::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS, limit, |options, queue| {
-            let mut names = [name.as_ptr()];
-            // Safety: handle, names and options live over the call; the collection is given back.
-            unsafe {
-                let topics = c::rd_kafka_TopicCollection_of_topic_names(names.as_mut_ptr(), 1);
-                c::rd_kafka_DescribeTopics(self.rk.as_ptr(), topics, options, queue);
-                c::rd_kafka_TopicCollection_destroy(topics);
-            }
-        })?;
-        // Safety: the answer lives to the end of the block, and everything read of it is copied. An error object of a
-        // description belongs to it, so it is read without being taken.
-        unsafe {
-            let result = c::rd_kafka_event_DescribeTopics_result(answer.1);
-            let mut count = 0;
-            let topics = c::rd_kafka_DescribeTopics_result_topics(result, &mut count);
-            if topics.is_null() || count == 0 {
-                return Ok(None);
-            }
-            let described = *topics;
-            let error = c::rd_kafka_TopicDescription_error(described);
-            let found = if error.is_null() { 0 } else { super::rd_kafka_error_code(error) };
-            match found {
-                0 => {}
-                code::UNKNOWN_TOPIC_OR_PART => return Ok(None),
-                found => return Err(NativeError::with(found, text(c::rd_kafka_error_string(error)))),
-            }
-            let mut partitions = 0;
-            c::rd_kafka_TopicDescription_partitions(described, &mut partitions);
-            let partitions = i32::try_from(partitions).unwrap_or(i32::MAX);
-            Ok(Some(Description { id: topic_id(described), partitions }))
-        }
+    pub(crate) fn describe(&self, topic: &str, limit: Duration) -> Result<Option<Described>, NativeError> {
+        self.describe_all(&[topic.to_owned()], false, limit)?.remove(topic).transpose()
     }
 
     /// Makes a topic.
     pub(crate) fn create(&self, topic: &NewTopic, limit: Duration) -> Result<(), NativeError> {
-        let name = c_string(&topic.name)?;
-        let mut configs = Vec::with_capacity(topic.configs.len());
-        for (key, value) in &topic.configs {
-            configs.push((c_string(key)?, c_string(value)?));
-        }
-        let mut words: [c_char; 256] = [0; 256];
-        // Safety: strings live over the calls; the request is ours and is given back by `NewTopic_destroy`.
-        let made = unsafe {
-            c::rd_kafka_NewTopic_new(
-                name.as_ptr(),
-                topic.partitions,
-                topic.replication,
-                words.as_mut_ptr(),
-                words.len(),
-            )
-        };
-        if made.is_null() {
-            // Safety: librdkafka ended it with NUL.
-            return Err(NativeError::with(code::INVALID_ARG, unsafe { text(words.as_ptr()) }));
-        }
-        let answer = self.ask(c::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_CREATETOPICS, limit, |options, queue| {
-            let mut topics = [made];
-            // Safety: as above.
-            unsafe {
-                for (key, value) in &configs {
-                    c::rd_kafka_NewTopic_set_config(made, key.as_ptr(), value.as_ptr());
-                }
-                c::rd_kafka_CreateTopics(self.rk.as_ptr(), topics.as_mut_ptr(), 1, options, queue);
-            }
-        });
-        // Safety: the request has been copied by librdkafka.
-        unsafe { c::rd_kafka_NewTopic_destroy(made) };
-        let answer = answer?;
-        // Safety: the answer lives; its words are copied.
-        unsafe {
-            let result = c::rd_kafka_event_CreateTopics_result(answer.1);
-            let mut count = 0;
-            let topics = c::rd_kafka_CreateTopics_result_topics(result, &mut count);
-            if topics.is_null() || count == 0 {
-                return Err(NativeError::with(code::STATE, "the broker did not say what became of the topic"));
-            }
-            match rd_kafka_topic_result_error(*topics) {
-                0 => Ok(()),
-                found => Err(NativeError::with(found, text(c::rd_kafka_topic_result_error_string(*topics)))),
-            }
-        }
+        let silent = || Err(NativeError::with(code::STATE, "the broker did not say what became of the topic"));
+        self.create_all(std::slice::from_ref(topic), false, limit)?.remove(&topic.name).unwrap_or_else(silent)
     }
 
     /// A topic's configuration, with what it inherits.
     pub(crate) fn configs(&self, topic: &str, limit: Duration) -> Result<BTreeMap<String, String>, NativeError> {
-        let name = c_string(topic)?;
-        let answer = self.ask(c::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS, limit, |options, queue| {
-            // Safety: handle, name and options live over the call; the resource is given back.
-            unsafe {
-                let kind = c::rd_kafka_ResourceType_t::RD_KAFKA_RESOURCE_TOPIC;
-                let resource = c::rd_kafka_ConfigResource_new(kind, name.as_ptr());
-                let mut resources = [resource];
-                c::rd_kafka_DescribeConfigs(self.rk.as_ptr(), resources.as_mut_ptr(), 1, options, queue);
-                c::rd_kafka_ConfigResource_destroy(resource);
-            }
-        })?;
-        // Safety: the answer lives; names and values are copied.
-        unsafe {
-            let result = c::rd_kafka_event_DescribeConfigs_result(answer.1);
-            let mut count = 0;
-            let resources = c::rd_kafka_DescribeConfigs_result_resources(result, &mut count);
-            if resources.is_null() || count == 0 {
-                return Ok(BTreeMap::new());
-            }
-            match rd_kafka_ConfigResource_error(*resources) {
-                0 => Ok(entries(*resources)),
-                error => Err(NativeError::with(error, text(c::rd_kafka_ConfigResource_error_string(*resources)))),
-            }
-        }
+        let found = self.configs_all(&[Configured::Topic(topic)], limit)?.remove(topic);
+        found.unwrap_or_else(|| Ok(BTreeMap::new()))
     }
 
     /// The names of all topics with their partition counts.

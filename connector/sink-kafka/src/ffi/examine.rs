@@ -1,6 +1,6 @@
-//! What is asked for a check-up: brokers, many topics at once with what we may do to them, whether topics could be made.
+//! What is asked about brokers and many topics at once: descriptions, configurations, creation and its trial.
 //!
-//! Invariant: nothing is made or changed: topics are only ever made as a trial (`validate_only`).
+//! Invariant: nothing is made or changed but by [`Client::create_all`] without `trial`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{CString, c_int};
@@ -44,7 +44,12 @@ impl Client {
     }
 
     /// Those of the topics that exist; an error of one topic stands in its place.
-    pub(crate) fn describe_all(&self, names: &[String], limit: Duration) -> Result<Each<Described>, NativeError> {
+    pub(crate) fn describe_all(
+        &self,
+        names: &[String],
+        with_operations: bool,
+        limit: Duration,
+    ) -> Result<Each<Described>, NativeError> {
         let mut found = BTreeMap::new();
         if names.is_empty() {
             return Ok(found);
@@ -54,8 +59,10 @@ impl Client {
             let mut names: Vec<_> = held.iter().map(|name| name.as_ptr()).collect();
             // Safety: handle, names and options live over the call; the collection is given back.
             unsafe {
-                let refused = c::rd_kafka_AdminOptions_set_include_authorized_operations(options.cast_mut(), 1);
-                drop(NativeError::take(refused));
+                if with_operations {
+                    let refused = c::rd_kafka_AdminOptions_set_include_authorized_operations(options.cast_mut(), 1);
+                    drop(NativeError::take(refused));
+                }
                 let topics = c::rd_kafka_TopicCollection_of_topic_names(names.as_mut_ptr(), names.len());
                 c::rd_kafka_DescribeTopics(self.rk.as_ptr(), topics, options, queue);
                 c::rd_kafka_TopicCollection_destroy(topics);
@@ -83,8 +90,13 @@ impl Client {
         Ok(found)
     }
 
-    /// What would become of topics that are made: the broker's own judgement of each.
-    pub(crate) fn try_create(&self, wanted: &[NewTopic], limit: Duration) -> Result<Each<()>, NativeError> {
+    /// Makes topics, or, as a trial, asks what would become of them: the broker's own judgement of each.
+    pub(crate) fn create_all(
+        &self,
+        wanted: &[NewTopic],
+        trial: bool,
+        limit: Duration,
+    ) -> Result<Each<()>, NativeError> {
         let mut found = BTreeMap::new();
         if wanted.is_empty() {
             return Ok(found);
@@ -97,10 +109,12 @@ impl Client {
         let answer = self.ask(c::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_CREATETOPICS, limit, |options, queue| {
             let mut topics: Vec<_> = made.iter().map(|made| made.0).collect();
             let mut words = [0; 256];
-            // Safety: options, requests and handle live over the calls. Without the option nothing is asked: it would
-            // make the topics.
+            // Safety: options, requests and handle live over the calls. A trial without its option is not asked: it
+            // would make the topics.
             unsafe {
-                let set = c::rd_kafka_AdminOptions_set_validate_only(options.cast_mut(), 1, words.as_mut_ptr(), 256);
+                let trial = c_int::from(trial);
+                let set =
+                    c::rd_kafka_AdminOptions_set_validate_only(options.cast_mut(), trial, words.as_mut_ptr(), 256);
                 refused = set as c_int;
                 if refused == 0 {
                     c::rd_kafka_CreateTopics(self.rk.as_ptr(), topics.as_mut_ptr(), topics.len(), options, queue);

@@ -16,9 +16,9 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::{Checked, LIMIT, documents, literal, now, settings, source, spec, uri, with_database};
 
-/// The change streams that the server holds open on a database.
+/// The change streams that the server holds open on the collection `a`: a single one is streamed by itself.
 async fn cursors(database: &Database) -> usize {
-    let ns = format!("{}.$cmd.aggregate", database.name());
+    let ns = format!("{}.a", database.name());
     let ops = doc! { "$currentOp": { "idleCursors": true, "allUsers": true } };
     let mine = doc! { "$match": { "ns": ns, "$or": [{ "type": "idleCursor" }, { "cursor": { "$exists": true } }] } };
     let found = database.client().database("admin").aggregate([ops, mine]).await.expect("the operations");
@@ -159,7 +159,7 @@ async fn a_silent_connection_is_replaced() {
 async fn a_long_scan_is_waited_for() {
     with_database(|database| async move {
         let admin = database.client().database("admin");
-        let ns = format!("{}.$cmd.aggregate", database.name());
+        let ns = format!("{}.a", database.name());
         let point = |mode: &str| {
             doc! {
                 "configureFailPoint": "waitAfterPinningCursorBeforeGetMoreBatch",

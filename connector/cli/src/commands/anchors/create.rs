@@ -36,7 +36,7 @@ fn label(text: &str) -> Result<String, String> {
 
 /// Asks.
 pub(crate) fn run(args: &CreateArgs, global: &Global, config: &Config, place: &Place) -> Result<Exit, Failed> {
-    if !config.signal_kafka_enabled {
+    if !crate::signalling::heard(config) {
         return Err(no_channel().into());
     }
     let (label, topic) = (&args.label, &place.kafka.control.anchors);
