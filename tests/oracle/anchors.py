@@ -138,6 +138,10 @@ def check_chain(anchors: list[Anchor], interval_ms: int) -> None:
                 parent = anchor.record["parent"]
                 assert parent is None or parent in known, f"{name}: the first anchor has parent {parent}"
                 assert anchor.record["full"], f"{name}: the first anchor is not full"
+            elif (between := _between(anchors, previous, anchor)) is not None:
+                # The patterns were changed and changed back: the chain goes on over the anchors of that time.
+                assert anchor.record["parent"] == between.id, f"{name}: {anchor.id} passes {between.id} over"
+                assert anchor.record["full"], f"{name}: the first anchor after another layout is not full"
             else:
                 assert anchor.record["parent"] == previous.id, (
                     f"{name}: {anchor.id} has parent {anchor.record['parent']}, {previous.id} stands before it"
@@ -150,6 +154,12 @@ def check_chain(anchors: list[Anchor], interval_ms: int) -> None:
                     )
                 _check_offsets(previous, anchor)
             previous = anchor
+
+
+def _between(anchors: list[Anchor], previous: Anchor, anchor: Anchor) -> Anchor | None:
+    """The lane's last anchor of another layout between two of one layout."""
+    others = [one for one in anchors if one.lane == anchor.lane and previous.offset < one.offset < anchor.offset]
+    return others[-1] if others else None
 
 
 def _check_own(anchor: Anchor, seconds: int) -> None:

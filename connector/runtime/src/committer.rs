@@ -89,7 +89,7 @@ impl<K: LaneSink> Committer<K> {
             return Ok(opened);
         }
         // A topic that has been written to keeps its partition count for placement, also for a new export.
-        let before = self.ledger.collection(namespace);
+        let before = self.ledger.written_of(namespace);
         let partition_count = before.map_or(now, |stored| stored.partition_count);
         let versions = before.and_then(|s| s.versions_day.clone().map(|day| (day, s.versions_count)));
         self.ledger.begin_export(ExportStart {

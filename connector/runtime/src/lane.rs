@@ -141,9 +141,11 @@ impl<S: Source, K: Sink, R: Registry> Lane<S, K, R> {
             Arc::clone(&buffers),
             (self.part.lane, self.shared.transaction_topic),
         );
+        let mut ledger = Ledger::restore(started.facts, stored.position.as_ref(), stored.progress);
+        ledger.leave_out(&started.left_out);
         let committer = Committer {
             sink,
-            ledger: Ledger::restore(started.facts, stored.position.as_ref(), stored.progress),
+            ledger,
             lane: self.part.lane,
             report: Arc::clone(&self.shared.report),
             told: Arc::clone(&self.told),

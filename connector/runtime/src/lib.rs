@@ -15,6 +15,7 @@ mod batching;
 mod budget;
 mod buffers;
 mod clock;
+mod collections;
 mod committer;
 pub mod connector;
 pub mod contracts;

@@ -4,32 +4,28 @@
 //! knows is a gap, never silence; the stream is open before any collection is listed or sampled, so that whatever
 //! comes to be after the listing is in the stream.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use moorline_pipeline::anchor::LaneFacts;
 use moorline_pipeline::error::{Failure, Problem, Result};
-use moorline_pipeline::model::{ClusterTime, Namespace, Reply, Uuid};
-use moorline_pipeline::offsets::{Position, Progress, Scope, Stored};
+use moorline_pipeline::model::{ClusterTime, Namespace, Reply};
+use moorline_pipeline::offsets::{Position, Scope, Stored};
 use moorline_pipeline::sink::{Registry, Sink};
-use moorline_pipeline::source::{ChangeStream as _, CollectionInfo, Identity, Probe, Source, StartFrom, StreamSpec};
+use moorline_pipeline::source::{ChangeStream as _, Identity, Probe, Source, StartFrom, StreamSpec};
 use moorline_pipeline::task::cut::TickClock;
 use moorline_pipeline::task::frontier::Frontier;
 use moorline_pipeline::task::layout::LanePart;
-use moorline_pipeline::task::snapshot::Snapshot;
 use tracing::{info, warn};
 
 use crate::clock::now_ms;
+use crate::collections;
 use crate::forecast;
-use crate::report::Report;
 use crate::seed::Seed;
 use crate::settings::SnapshotMode;
 use crate::shared::Shared;
 use crate::work::OpenJob;
-
-/// Ranges of a snapshot for each thread: enough that a slow one does not hold the others up at the end.
-const RANGES_A_THREAD: u32 = 4;
 
 /// What an event is taken for in a reply of many: 600 bytes beside a document of some kilobytes.
 const EVENT_BYTES: usize = 4096;
@@ -40,6 +36,8 @@ pub(crate) struct Started<S: Source> {
     pub(crate) pipeline: String,
     pub(crate) actor: Seed<S>,
     pub(crate) open: Vec<OpenJob>,
+    /// Collections that are in no anchor of this run.
+    pub(crate) left_out: Vec<Namespace>,
 }
 
 /// Starts a lane from what is stored.
@@ -64,12 +62,15 @@ pub(crate) async fn start<S: Source, K: Sink, R: Registry>(
         batch_size: settings.batch.events.clamp(1, (settings.queue_bytes / 4 / EVENT_BYTES).clamp(16, 100_000)) as u32,
         max_await: settings.max_await,
     };
-    let resume = stored.position.as_ref().and_then(|p| p.resume.clone());
-    let from = match (resume, settings.start_time) {
-        (Some(token), _) => StartFrom::Token(token),
-        (None, Some(time)) => StartFrom::Time(time),
-        (None, None) => StartFrom::Now,
+    // A token is looked for among the events that pass the filter: under other patterns its event may not pass.
+    let from = match &stored.position {
+        Some(Position { resume: Some(token), layout, .. }) if *layout == shared.layout => {
+            StartFrom::Token(token.clone())
+        }
+        Some(position) => StartFrom::Time(position.frontier),
+        None => settings.start_time.map_or(StartFrom::Now, StartFrom::Time),
     };
+    let resumed = matches!(from, StartFrom::Token(_));
     let mut stream = shared.source.open(&spec, &from).await?;
     let opening = stream.next().await?;
     let parsed = Reply::parse(opening.raw.clone(), true).map_err(|error| not_understood(&error.to_string()))?;
@@ -84,9 +85,9 @@ pub(crate) async fn start<S: Source, K: Sink, R: Registry>(
 
     let listed = shared.source.collections(&part.selection).await?;
     if settings.pre_images {
-        without_pre_images(&listed);
+        collections::without_pre_images(&listed);
     }
-    let plan = plan(shared, &listed, stored, part.lane).await?;
+    let plan = collections::plan(shared, &listed, stored, part.lane).await?;
     forecast::check(shared, &plan.to_read, part.lane).await?;
     let pipeline = stream.pipeline().to_owned();
     let facts = LaneFacts {
@@ -112,10 +113,10 @@ pub(crate) async fn start<S: Source, K: Sink, R: Registry>(
     let row_bytes =
         plan.to_read.iter().map(|c| (c.namespace.clone(), (c.bytes / c.documents.max(1)) as usize)).collect();
     let snapshotting: HashSet<Namespace> = plan.to_read.iter().map(|c| c.namespace.clone()).collect();
-    let last = match (&stored.position, opening_token) {
-        (Some(position), _) => position.resume.clone().and_then(|t| t.time().ok().map(|time| (t, time))),
-        // A fresh start: the opening token is saved as "nothing delivered".
-        (None, token) => token,
+    let last = match &stored.position {
+        Some(Position { resume: Some(token), .. }) if resumed => token.time().ok().map(|time| (token.clone(), time)),
+        // Where no token is gone on from, the opening one is saved as "nothing delivered".
+        _ => opening_token,
     };
     let actor = Seed {
         source: Arc::clone(&shared.source),
@@ -131,7 +132,7 @@ pub(crate) async fn start<S: Source, K: Sink, R: Registry>(
         snapshot: plan.snapshot,
         snapshotting: Arc::new(snapshotting),
         row_bytes,
-        epochs: epochs(&listed, stored),
+        epochs: plan.epochs,
         history_window: identity.history_window.max(Duration::from_secs(2)),
         inexact_until: stored.position.as_ref().and_then(|p| p.inexact_until),
         last,
@@ -142,116 +143,7 @@ pub(crate) async fn start<S: Source, K: Sink, R: Registry>(
         goal: shared.goal,
         ends_with_snapshot: settings.snapshot.mode == SnapshotMode::InitialOnly,
     };
-    Ok(Started { facts, pipeline, actor, open: plan.open })
-}
-
-/// Documents before a change were asked for, and some collections do not keep them: said once a start.
-fn without_pre_images(listed: &[CollectionInfo]) {
-    for info in listed.iter().filter(|info| !info.images) {
-        let coll = info.namespace.coll();
-        warn!(code = "MOOR-2006", collection = %info.namespace,
-            fix = format!("db.runCommand({{collMod: \"{coll}\", changeStreamPreAndPostImages: {{enabled: true}}}})"),
-            "the collection keeps no pre-images: documents before a change will be null on updates and deletes");
-    }
-}
-
-/// The epochs that the stream may still speak of: those that are there, and those that have ended since.
-fn epochs(listed: &[CollectionInfo], stored: &Stored) -> BTreeMap<Namespace, Uuid> {
-    let ended = gone(listed, stored).map(|progress| (progress.namespace.clone(), progress.epoch));
-    listed.iter().map(|c| (c.namespace.clone(), c.uuid)).chain(ended).collect()
-}
-
-/// What a lane does with the collections that exist at its start.
-struct CollectionPlan {
-    snapshot: Snapshot,
-    to_read: Vec<CollectionInfo>,
-    open: Vec<OpenJob>,
-    /// Whether any snapshot begins anew.
-    begins: bool,
-}
-
-async fn plan<S: Source, K: Sink, R: Registry>(
-    shared: &Shared<S, K, R>,
-    listed: &[CollectionInfo],
-    stored: &Stored,
-    lane: u32,
-) -> Result<CollectionPlan> {
-    let settings = &shared.settings;
-    let mut plan =
-        CollectionPlan { snapshot: Snapshot::default(), to_read: Vec::new(), open: Vec::new(), begins: false };
-    let always = settings.snapshot.mode == SnapshotMode::Always
-        && !shared.snapshotted.lock().expect("no holder panics").contains(&lane);
-    let chosen = match &settings.snapshot.include {
-        Some(selection) => {
-            let named = shared.source.collections(selection).await?;
-            Some(named.into_iter().map(|info| info.namespace).collect::<HashSet<_>>())
-        }
-        None => None,
-    };
-    let known: Option<BTreeSet<&Namespace>> = stored.position.as_ref().map(|p| p.source_uuids.keys().collect());
-    for info in listed {
-        let progress = stored.progress.iter().find(|p| p.namespace == info.namespace && p.epoch == info.uuid);
-        // Made after the stored position: the stream brings it from its first document on.
-        let in_stream = progress.is_none() && known.as_ref().is_some_and(|k| !k.contains(&info.namespace));
-        let complete = progress.is_some_and(|p| p.export_complete) && !always;
-        let is_chosen = chosen.as_ref().is_none_or(|chosen| chosen.contains(&info.namespace));
-        let read = settings.snapshot.mode != SnapshotMode::NoData && is_chosen && !complete && !in_stream;
-        if read {
-            match progress.and_then(|p| p.snapshot.clone()).filter(|_| !always) {
-                Some(done) => plan.snapshot.resume(info.namespace.clone(), info.uuid, done, info.documents),
-                None => {
-                    let small = info.documents <= u64::from(settings.snapshot.chunk_rows);
-                    let ranges = if small { 1 } else { settings.snapshot.threads as u32 * RANGES_A_THREAD };
-                    let bounds = if ranges > 1 { shared.source.split(&info.namespace, ranges).await? } else { vec![] };
-                    plan.snapshot.begin(info.namespace.clone(), info.uuid, bounds, info.documents);
-                    plan.begins = true;
-                }
-            }
-            let done = progress.and_then(|p| p.snapshot.as_ref()).filter(|_| !always).map_or(0, |s| s.rows);
-            Report::add(&shared.report.rows_estimated, info.documents.saturating_sub(done));
-            shared.report.collection(info.namespace.as_str()).snapshot_begins(done, info.documents);
-            plan.to_read.push(info.clone());
-        }
-        if in_stream {
-            continue;
-        }
-        let sample = if progress.is_some() { vec![] } else { sample(shared, &info.namespace).await? };
-        let documents: Vec<&bson::RawDocument> = sample.iter().map(|d| &**d).collect();
-        if let Some(bound) = shared.contracts.prepare(&info.namespace, &documents).await? {
-            plan.open.push(OpenJob {
-                namespace: info.namespace.clone(),
-                uuid: info.uuid,
-                bound,
-                // Where no range of a snapshot is ever in (`no_data`, or not chosen) the export is exact, and never
-                // complete.
-                complete: false,
-                fresh: always,
-            });
-        }
-    }
-    for gone in gone(listed, stored) {
-        if let Some(bound) = shared.contracts.prepare(&gone.namespace, &[]).await? {
-            let (namespace, uuid, complete) = (gone.namespace.clone(), gone.epoch, gone.export_complete);
-            plan.open.push(OpenJob { namespace, uuid, bound, complete, fresh: false });
-        }
-    }
-    shared.snapshotted.lock().expect("no holder panics").insert(lane);
-    Ok(plan)
-}
-
-/// Collections that were written before and are not there any more. The stream still has their last changes and says
-/// how they ended: what that makes of their exports can only be said of exports that are open.
-fn gone<'a>(listed: &[CollectionInfo], stored: &'a Stored) -> impl Iterator<Item = &'a Progress> {
-    let there: BTreeSet<Namespace> = listed.iter().map(|info| info.namespace.clone()).collect();
-    stored.progress.iter().filter(move |progress| !there.contains(&progress.namespace))
-}
-
-async fn sample<S: Source, K: Sink, R: Registry>(
-    shared: &Shared<S, K, R>,
-    namespace: &Namespace,
-) -> Result<Vec<bson::RawDocumentBuf>> {
-    let (size, bytes, limit) = shared.settings.contract.sample;
-    shared.source.sample(namespace, size, bytes, limit).await
+    Ok(Started { facts, pipeline, actor, open: plan.open, left_out: plan.left_out })
 }
 
 fn same_history(position: &Position, identity: &Identity) -> Result<()> {

@@ -61,6 +61,9 @@ pub fn split(selection: &Selection, tasks_max: u32) -> Layout {
             hash.update(pattern);
         }
     }
+    if selection.literal {
+        hash.update(b"literal");
+    }
     let id = hex::encode(&hash.finalize()[..8]);
     Layout { lanes, id }
 }

@@ -8,11 +8,12 @@
 //!
 //! * [`frontier`]: which events have been delivered up to which time. * [`cut`]: where a batch ends, which ticks it closes.
 //! * [`images`]: which record of a key carries which image. * [`snapshot`]: ranges, chunks, progress.
-//! * [`layout`]: which lane has which collections.
+//! * [`layout`]: which lane has which collections. * [`intake`]: what of a collection is in its topic already.
 
 pub mod cut;
 pub mod frontier;
 pub mod images;
+pub mod intake;
 pub mod layout;
 pub mod snapshot;
 

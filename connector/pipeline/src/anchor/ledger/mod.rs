@@ -25,6 +25,8 @@ use crate::sink::{Delivered, Deliveries, TopicIndex};
 pub struct Ledger {
     facts: LaneFacts,
     collections: BTreeMap<Namespace, Progress>,
+    /// Written before and not captured now: in no anchor.
+    left_out: BTreeMap<Namespace, Progress>,
     topics: HashMap<TopicIndex, Namespace>,
     /// Collections whose progress is not yet stored as it is.
     touched: BTreeSet<Namespace>,
@@ -48,13 +50,15 @@ impl Ledger {
             // A digest that leaves records out says nothing: it is gone until the next export.
             progress.iter_mut().for_each(|p| p.digest = None);
         }
+        let moved = position.is_some_and(|p| p.layout != facts.layout).then(|| "layout".to_owned());
         Self {
             facts,
             collections: progress.into_iter().map(|p| (p.namespace.clone(), p)).collect(),
+            left_out: BTreeMap::new(),
             topics: HashMap::new(),
             touched: BTreeSet::new(),
             doubts: Vec::new(),
-            next_kind: position.and_then(|p| p.next_kind.clone()),
+            next_kind: position.and_then(|p| p.next_kind.clone()).or(moved),
             next_label: position.and_then(|p| p.next_label.clone()),
             base: None,
             last_anchor: position.and_then(|p| p.last_anchor.clone()),
@@ -66,7 +70,8 @@ impl Ledger {
 
     /// Begins a new export of a collection, with totals of nothing. The next anchor is full.
     pub fn begin_export(&mut self, start: ExportStart) {
-        let before = self.collections.get(&start.namespace);
+        let left_out = self.left_out.remove(&start.namespace);
+        let before = self.collections.get(&start.namespace).or(left_out.as_ref());
         let number = before.map_or(1, |p| p.export_number + 1);
         let progress = Progress {
             export: format!("e-{number:04}"),
@@ -95,12 +100,24 @@ impl Ledger {
         self.base = None;
     }
 
+    /// Takes collections out of this run's anchors, since nothing says any more what becomes of them. What was written of
+    /// them stays known: a new export goes on counting from there.
+    pub fn leave_out<'a>(&mut self, namespaces: impl IntoIterator<Item = &'a Namespace>) {
+        let of_ours = namespaces.into_iter().filter_map(|namespace| self.collections.remove_entry(namespace));
+        self.left_out.extend(of_ours);
+    }
+
     /// Gives a restored collection's topic its index of this run.
     pub fn bind(&mut self, namespace: &Namespace, topic: TopicIndex) {
         self.topics.insert(topic, namespace.clone());
     }
 
-    /// A collection's progress.
+    /// What was written last of a collection, also where it is left out now.
+    pub fn written_of(&self, namespace: &Namespace) -> Option<&Progress> {
+        self.collections.get(namespace).or_else(|| self.left_out.get(namespace))
+    }
+
+    /// A captured collection's progress.
     pub fn collection(&self, namespace: &Namespace) -> Option<&Progress> {
         self.collections.get(namespace)
     }
