@@ -7,6 +7,9 @@ use std::path::PathBuf;
 use clap::{Args, ColorChoice, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
 use crate::commands::anchors::Anchors;
+use crate::commands::completion::Completion;
+use crate::commands::demo::Demo;
+use crate::commands::tail::Tail;
 use crate::commands::{config, contract, doctor, explanation, run, status, top};
 use crate::failure::Failed;
 
@@ -53,7 +56,7 @@ pub(crate) struct Global {
     /// More messages; twice for all of them
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
-    /// Colours on stderr
+    /// Colours, by default on a terminal only
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: ColorChoice,
     /// No progress, neither as a bar nor as lines
@@ -85,6 +88,8 @@ pub(crate) enum LogFormat {
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
+    /// The tour on servers that you have: real documents, a live writer, kill -9, anchors, a check; ends what it starts
+    Demo(Demo),
     /// Runs one connector: snapshot and stream, until stopped or until what --until names is committed
     Run(run::Run),
     /// Checks the configuration and the contract files, offline, and shows what would be made
@@ -111,8 +116,12 @@ pub(crate) enum Verb {
     Status(status::Status),
     /// A running connector as it runs: clocks, rates, snapshots, anchors
     Top(top::Top),
+    /// Records of a topic, decoded: the last ones, the first ones, or as they come
+    Tail(Tail),
     /// Explains an error or a rule, offline
     Explain(explanation::Explain),
+    /// A script with which a shell completes what is typed
+    Completion(Completion),
     /// The configuration's keys
     #[command(subcommand, arg_required_else_help = true)]
     Config(config::Config),

@@ -50,13 +50,15 @@ impl Exit {
     pub(crate) fn of(code: &str) -> Self {
         match code {
             "MOOR-2001" | "MOOR-2002" | "MOOR-3001" | "MOOR-4001" | "MOOR-7032" => Self::Unreachable,
+            // The demo's documents are where a flag says.
+            "MOOR-7022" => Self::Usage,
             // Settings that are found wrong only when the driver or librdkafka looks at them.
             "MOOR-2004" | "MOOR-3003" | "MOOR-7036" | "MOOR-7037" => Self::Usage,
             // The snapshot would outlive the oplog; a contract that somebody may have edited would be overwritten.
             "MOOR-2010" | "MOOR-4008" => Self::Refused,
             _ if code.starts_with("MOOR-1") => Self::Usage,
             // A contract file is configuration too, and only a problem in such a file has a rule as its code.
-            "MOOR-4009" | "MOOR-4011" => Self::Usage,
+            "MOOR-4005" | "MOOR-4009" | "MOOR-4011" => Self::Usage,
             _ if code.starts_with("MC") => Self::Usage,
             _ => Self::Finding,
         }
@@ -160,6 +162,7 @@ mod tests {
             ("MOOR-3013", 1),
             // The registry is away; a contract file is wrong, with an error's code or a rule's.
             ("MOOR-4001", 3),
+            ("MOOR-4005", 2),
             ("MOOR-4009", 2),
             ("MOOR-4011", 2),
             ("MC301", 2),

@@ -23,6 +23,8 @@ pub(crate) struct Manner {
     pub(crate) json: bool,
     /// Colours.
     pub(crate) color: bool,
+    /// Colours in data.
+    data_color: bool,
     /// Errors only.
     pub(crate) quiet: bool,
 }
@@ -34,12 +36,19 @@ static BAR: Mutex<Option<ProgressBar>> = Mutex::new(None);
 /// Takes the flags in; before that messages are plain.
 pub(crate) fn init(global: &Global) {
     let json = global.log_format == LogFormat::Json;
-    let wanted = match global.color {
+    let wanted = |is_terminal: bool| match global.color {
         ColorChoice::Always => true,
         ColorChoice::Never => false,
-        ColorChoice::Auto => io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
+        ColorChoice::Auto => is_terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
     };
-    let _ = MANNER.set(Manner { json, color: wanted && !json, quiet: global.quiet });
+    let color = wanted(io::stderr().is_terminal()) && !json;
+    let data_color = wanted(io::stdout().is_terminal());
+    let _ = MANNER.set(Manner { json, color, data_color, quiet: global.quiet });
+}
+
+/// Whether data for people has colours.
+pub(crate) fn data_color() -> bool {
+    manner().data_color
 }
 
 /// How messages look.

@@ -5,6 +5,7 @@
 //! short; every wait is limited; no group is joined, and an offset is committed only by a reader of a group.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,9 @@ use crate::producer::log;
 use crate::settings::KafkaSettings;
 
 pub use crate::ffi::Message;
+
+/// How long a read waits before it looks whether it should go on.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// First offset of a partition, and its ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,7 +147,7 @@ impl TopicReader {
             if now >= until {
                 return Err(self.stalled(topic, &left, limit, complaint));
             }
-            let wait = (until - now).min(Duration::from_millis(200));
+            let wait = (until - now).min(PAUSE);
             let fetched = fetcher.next(wait, &mut |event| match event {
                 Event::Error(error) => complaint = Some(error),
                 Event::Log { level, facility, line } => log(level, &facility, &line),
@@ -176,6 +180,38 @@ impl TopicReader {
             }
         }
         Ok(())
+    }
+
+    /// Gives each committed record from `starts` (partition: offset) on, and what comes, until `visit` answers that it has
+    /// enough. `None` comes when there was nothing for a moment, so that a caller that is asked to stop can say so.
+    pub fn follow(
+        &self,
+        topic: &str,
+        starts: &BTreeMap<i32, i64>,
+        visit: &mut dyn FnMut(Option<&Message>) -> Result<ControlFlow<()>>,
+    ) -> Result<()> {
+        let mut fetcher = Fetcher::new(&self.committed);
+        for (&partition, &first) in starts {
+            fetcher.start(topic, partition, first).map_err(|error| asked(&error, "to read", topic))?;
+        }
+        loop {
+            let fetched = fetcher.next(PAUSE, &mut |event| {
+                if let Event::Log { level, facility, line } = event {
+                    log(level, &facility, &line);
+                }
+            });
+            let flow = match fetched {
+                Some(Fetched::Message(message)) => visit(Some(&message))?,
+                Some(Fetched::Error { partition, error }) if starts.contains_key(&partition) => {
+                    return Err(unreadable(topic, partition, &error));
+                }
+                // Brokers that are away for a while are waited for: who follows has time, and can stop.
+                Some(Fetched::End { .. } | Fetched::Error { .. }) | None => visit(None)?,
+            };
+            if flow.is_break() {
+                return Ok(());
+            }
+        }
     }
 
     /// Why an end was not reached: a transaction that is open in the way, or brokers that do not answer.

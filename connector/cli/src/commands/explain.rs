@@ -59,7 +59,7 @@ fn rules() -> impl Iterator<Item = (&'static str, &'static str)> {
 }
 
 /// What stands behind the code in the first line.
-fn title(text: &'static str) -> &'static str {
+pub(crate) fn title(text: &'static str) -> &'static str {
     let first = text.lines().next().unwrap_or_default();
     first.split_once(": ").map_or(first, |(_, title)| title)
 }

@@ -1,4 +1,4 @@
-//! `explain`: an error's or a rule's page.
+//! `explain`: an error's or a rule's page, or the list of all.
 //!
 //! Invariant: what is printed as help of an error (`moorline explain CODE`) works as it stands, without any file.
 
@@ -15,22 +15,38 @@ use crate::messages;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   moorline explain MOOR-2003
-  moorline explain MC602")]
+  moorline explain MC602
+  moorline explain                         all of them, one a line")]
 pub(crate) struct Explain {
-    /// An error's code (MOOR-2003, or 2003) or a contract rule (MC602)
+    /// An error's code (MOOR-2003, or 2003) or a contract rule (MC602); without it all are listed
     #[arg(value_name = "CODE")]
-    code: String,
+    code: Option<String>,
 }
 
-/// Prints the page.
+/// Prints the page, or the list.
 pub(crate) fn run(args: &Explain, global: &Global) -> Result<Exit, Failed> {
-    let Some(page) = explain::page(&args.code) else { return Err(unknown(&args.code).into()) };
+    let Some(code) = &args.code else {
+        messages::data(&list(global.output))?;
+        return Ok(Exit::Done);
+    };
+    let Some(page) = explain::page(code) else { return Err(unknown(code).into()) };
     let text = match global.output {
         Form::Table => format!("{}\n", page.trim_end()),
-        Form::Json => format!("{:#}\n", json!({"version": 1, "code": args.code, "page": page})),
+        Form::Json => format!("{:#}\n", json!({"version": 1, "code": code, "page": page})),
     };
     messages::data(&text)?;
     Ok(Exit::Done)
+}
+
+fn list(form: Form) -> String {
+    let all = explain::all().map(|(code, text)| (code, explain::title(text)));
+    match form {
+        Form::Table => all.map(|(code, title)| format!("{code:<9}  {title}\n")).collect(),
+        Form::Json => {
+            let codes: Vec<_> = all.map(|(code, title)| json!({"code": code, "title": title})).collect();
+            format!("{:#}\n", json!({"version": 1, "codes": codes}))
+        }
+    }
 }
 
 fn unknown(code: &str) -> Problem {
@@ -47,4 +63,16 @@ fn unknown(code: &str) -> Problem {
         "this version knows no such error and no such rule",
         fix,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_are_listed_one_a_line() {
+        let text = list(Form::Table);
+        assert_eq!(text.lines().count(), explain::all().count());
+        assert!(text.starts_with("MOOR-1001  ") && text.contains("\nMC602      "));
+    }
 }

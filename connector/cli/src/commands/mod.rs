@@ -5,8 +5,10 @@
 
 pub(crate) mod anchors;
 mod catalogue;
+pub(crate) mod completion;
 pub(crate) mod config;
 pub(crate) mod contract;
+pub(crate) mod demo;
 pub(crate) mod doctor;
 mod explain;
 pub(crate) mod explanation;
@@ -15,6 +17,7 @@ pub(crate) mod run;
 mod signals;
 pub(crate) mod status;
 mod table;
+pub(crate) mod tail;
 pub(crate) mod top;
 mod validate;
 pub(crate) mod words;
@@ -32,6 +35,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failed> {
     wiring::install_cryptography();
     let global = &arguments.global;
     match &arguments.verb {
+        Verb::Demo(args) => demo::run(args, global),
         Verb::Run(args) => run::run(args, global),
         Verb::Validate => validate::run(global),
         Verb::Doctor(args) => doctor::run(args, global),
@@ -39,7 +43,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failed> {
         Verb::Anchors(verb) => show_anchors(verb, global),
         Verb::Status(args) => status::run(args, global),
         Verb::Top(args) => top::run(args, global),
+        Verb::Tail(args) => tail::run(args, global),
         Verb::Explain(args) => explanation::run(args, global),
+        Verb::Completion(args) => completion::run(args),
         Verb::Config(verb) => config::run(verb),
     }
 }
