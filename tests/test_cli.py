@@ -49,7 +49,7 @@ def test_a_missing_key_and_a_key_that_is_not_yet(connector, tmp_path):
 
     without = {key: value for key, value in GOOD.items() if key != "topic.prefix"}
     assert "topic.prefix" in validate(without)
-    assert "not yet" in validate({**GOOD, "provide.transaction.metadata": "true"}).lower()
+    assert "not yet" in validate({**GOOD, "signal.data.collection": "x.y"}).lower()
 
 
 def test_json_in_both_forms_is_taken(connector, tmp_path):
