@@ -1,6 +1,6 @@
-//! Apicurio Registry, in memory, behind the API that Confluent's clients speak.
+//! Apicurio Registry behind the API that Confluent's clients speak.
 //!
-//! Invariant: its global compatibility is set as asked; it has none by itself, Confluent's is BACKWARD.
+//! Invariants: what it has answered is on disk, so that a kill loses nothing, as with the real ones; its global compatibility is set as asked; it has none by itself, Confluent's is BACKWARD.
 
 use std::path::Path;
 
@@ -25,6 +25,7 @@ pub(crate) fn command(jar: &Path, port: u16, home: &Path, settings: &Settings) -
         format!("-Djava.io.tmpdir={}", home.display()),
         "-Dquarkus.http.host=127.0.0.1".into(),
         format!("-Dquarkus.http.port={port}"),
+        format!("-DREGISTRY_DATASOURCE_URL=jdbc:h2:file:{};WRITE_DELAY=0", home.join("registry").display()),
     ];
     command.extend(settings.of("registry").map(|(name, value)| format!("-D{name}={value}")));
     command.extend(["-jar".into(), jar.display().to_string()]);
