@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from datetime import timezone
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from bson import Binary, Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Tim
 from bson.datetime_ms import DatetimeMS
 
 from oracle import envelopes
+from oracle.connector import wait_for
 from oracle.debezium import Debezium, payload
 from oracle.others import Programs
 
@@ -58,6 +60,10 @@ def _history(stack, name: str) -> dict[str, int]:
         orders.insert_one({"_id": ObjectId("c" * 24), "s": "together"}, session=session)
         others.insert_one({"_id": 1, "n": 1}, session=session)
         orders.update_one({"_id": at[6]}, {"$set": {"s": "together"}}, session=session)
+    # Debezium dates an end by the next event, in seconds: only in a later one is that seen.
+    second, _ = stack.source.cluster_time()
+    clock = lambda: stack.client.admin.command("hello")["localTime"].replace(tzinfo=timezone.utc).timestamp()  # noqa: E731
+    wait_for("the server's next second", lambda: clock() >= second + 1)
     for number, identifier in enumerate(IDS):
         ids.update_one({"_id": identifier}, {"$set": {"n": number + 100}})
         ids.delete_one({"_id": identifier})
