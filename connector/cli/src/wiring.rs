@@ -11,6 +11,7 @@ use moorline_config::{CaptureMode, Checked, Config, DeleteHandling, FullUpdateTy
 use moorline_control::Address;
 use moorline_pipeline::contract::model::{Drift, Limits, Unknown};
 use moorline_pipeline::contract::output::metadata::{Column, Fact};
+use moorline_pipeline::contract::output::renames::Renames;
 use moorline_pipeline::contract::output::{Form, Origin, Output, Rules};
 use moorline_pipeline::error::{Problem, Result};
 use moorline_pipeline::model::ClusterTime;
@@ -218,6 +219,7 @@ pub(crate) fn settings(checked: &Checked) -> Settings {
         anchor_full_every: config.anchor_full_every,
         anchor_digest: config.anchor_digest == moorline_config::AnchorDigest::Sum256,
         anchor_topic: config.anchor_topic_name.clone(),
+        own_topics: own_topics(config).into_iter().map(|(_, topic)| topic.to_owned()).collect(),
         max_record_bytes: record_limit(config),
         oversize: match config.record_oversize_handling {
             moorline_config::OversizeHandling::Halt => Oversize::Halt,
@@ -227,6 +229,19 @@ pub(crate) fn settings(checked: &Checked) -> Settings {
         worker: worker(),
         version: VERSION.to_owned(),
     }
+}
+
+/// The topics that are the connector's own and no collection's, each with the key that names it.
+pub(crate) fn own_topics(config: &Config) -> Vec<(&'static str, &str)> {
+    let mut own = vec![
+        ("offset.storage.topic", config.offset_storage_topic.as_str()),
+        ("anchor.topic.name", &config.anchor_topic_name),
+        ("quarantine.topic.name", &config.quarantine_topic_name),
+        ("signal.kafka.topic", &config.signal_kafka_topic),
+        ("notification.sink.topic.name", &config.notification_sink_topic_name),
+    ];
+    own.extend(config.topic_transaction.as_deref().map(|topic| ("topic.transaction", topic)));
+    own
 }
 
 /// Names and forms of what is written.
@@ -239,6 +254,10 @@ pub(crate) fn output(config: &Config) -> Rules {
     Rules {
         prefix: config.topic_prefix.clone(),
         delimiter: config.topic_delimiter.clone(),
+        renames: Renames {
+            by_collection: config.topic_renames.of.clone(),
+            by_pattern: config.topic_renames.pattern.clone().map(|pattern| (pattern.regex, pattern.replacement)),
+        },
         template: Output {
             form: match config.output_format {
                 OutputFormat::Document => Form::Document(fields),

@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::given::Given;
 use crate::report::Report;
 use crate::value::Value;
-use crate::{java_keys, listener, topic_rules, type_choices};
+use crate::{java_keys, listener, topic_renames, topic_rules, type_choices};
 
 /// The configuration. What a mistake left out has some value, since the configuration is thrown away then.
 pub(crate) fn config(given: &Given, report: &mut Report<'_>) -> Config {
@@ -73,6 +73,7 @@ pub(crate) fn config(given: &Given, report: &mut Report<'_>) -> Config {
         snapshot_rate_limit_bytes: given.number("snapshot.rate.limit.bytes"),
         snapshot_gate_max_ms: given.duration("snapshot.gate.max.ms"),
         snapshot_oplog_guard: given.choice("snapshot.oplog.guard"),
+        topic_renames: topic_renames::renames(given, report),
         topic_creation_enable: given.boolean("topic.creation.enable").unwrap_or(true),
         topic_creation_default: rules.default,
         topic_creation_groups: rules.groups,

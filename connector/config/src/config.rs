@@ -129,6 +129,8 @@ pub struct Config {
     pub topic_prefix: String,
     /// What stands between the parts of a topic's name.
     pub topic_delimiter: String,
+    /// `topic.rename.*`.
+    pub topic_renames: TopicRenames,
     /// Whether missing topics are made.
     pub topic_creation_enable: bool,
     /// `topic.creation.default.*`.
@@ -237,6 +239,24 @@ pub struct Config {
     pub max_batch_size: usize,
     /// Bytes of events read ahead.
     pub max_queue_size_in_bytes: usize,
+}
+
+/// Other names of topics than `<prefix>.<db>.<coll>`.
+#[derive(Clone, Debug, Default)]
+pub struct TopicRenames {
+    /// Whole names by `db.coll`; they count before the pattern.
+    pub of: BTreeMap<String, String>,
+    /// The names of many.
+    pub pattern: Option<TopicPattern>,
+}
+
+/// `topic.rename.regex` and `topic.rename.replacement`.
+#[derive(Clone, Debug)]
+pub struct TopicPattern {
+    /// Matches whole names of topics.
+    pub regex: regex::Regex,
+    /// In this engine's form: `${1}` is a group.
+    pub replacement: String,
 }
 
 /// How a topic is made. -1 leaves a number to the broker.

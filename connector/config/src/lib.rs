@@ -30,6 +30,7 @@ mod reader;
 mod redaction;
 mod report;
 mod text;
+mod topic_renames;
 mod topic_rules;
 mod transforms;
 mod type_choices;
@@ -40,7 +41,7 @@ pub use choice::{
     ErrorsTolerance, FullUpdateType, MatchMode, OplogGuard, OutputFormat, OversizeHandling, SnapshotMode, Unknown,
 };
 pub use client_keys::ClientKeys;
-pub use config::{Config, TopicGroup, TopicRule};
+pub use config::{Config, TopicGroup, TopicPattern, TopicRenames, TopicRule};
 pub use environment::Environment;
 pub use forms::FACTS;
 pub use listener::ListenAddress;

@@ -12,8 +12,11 @@ const SINK: &str = "run it in the sink connector, where it does the same";
 /// The end of a class's name, and what replaces it.
 const REPLACEMENTS: [(&str, &str); 13] = [
     ("ExtractNewDocumentState", "take it out: output.format=document, the default, does what it did"),
-    ("RegexRouter", "take it out: topics are <topic.prefix>.<db>.<coll>; topic.rename.* comes later"),
-    ("ByLogicalTableRouter", "take it out: topics are <topic.prefix>.<db>.<coll>; topic.rename.* comes later"),
+    ("RegexRouter", "take it out: topic.rename.regex and topic.rename.replacement do what it did"),
+    (
+        "ByLogicalTableRouter",
+        "take it out: topic.rename.regex and topic.rename.replacement name topics, one a collection",
+    ),
     ("ReplaceField$Value", "leave the field out of the contract (`moorline.excluded`), or name it otherwise there"),
     ("ReplaceField$Key", "the key is `_id` alone"),
     ("MaskField$Value", SINK),

@@ -206,6 +206,11 @@ fn open_keys_and_keys_that_follow_from_others() {
     assert_eq!((group.name.as_str(), group.include[0].as_str()), ("big", "shop\\..*"));
     assert_eq!((group.rule.partitions, group.rule.configs["segment.ms"].as_str()), (Some(6), "9"));
     assert_eq!(config.offset_storage_topic, "mine");
+    let renamed =
+        good("topic.rename.shop.orders=sales\ntopic.rename.regex=(.*)x\ntopic.rename.replacement=$1y\n").config;
+    assert_eq!(renamed.topic_renames.of["shop.orders"], "sales");
+    let pattern = renamed.topic_renames.pattern.unwrap();
+    assert_eq!(pattern.regex.replace("ax", pattern.replacement), "ay");
     let pinned = good("contract.mode=pinned\n").config;
     assert_eq!((pinned.contract_on_drift, pinned.auto_register_schemas), (Drift::Quarantine, false));
     assert_eq!(good("snapshot.mode=no_data\n").config.snapshot_mode, SnapshotMode::NoData);

@@ -1,6 +1,7 @@
 //! What a lane does with the collections that exist at its start: which are snapshotted, which exports are open.
 //!
-//! Invariants: the decision is [`Intake`]'s; a collection that other patterns have left out is in no anchor of this run.
+//! Invariants: the decision is [`Intake`]'s; a collection that other patterns have left out is in no anchor of this run;
+//! what has ended since is told of on the topic that it had, whatever its name would be now.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -62,10 +63,18 @@ pub(crate) async fn plan<S: Source, K: Sink, R: Registry>(
         }
         None => None,
     };
+    for progress in &stored.progress {
+        shared.contracts.written(&progress.topic, &progress.namespace)?;
+    }
     for info in listed {
         plan.epochs.insert(info.namespace.clone(), info.uuid);
-        let intake = Intake::of(stored, &shared.layout, &info.namespace, info.uuid);
-        let anew = always || intake == Intake::Again;
+        let topic = shared.contracts.topic(&info.namespace);
+        let intake = Intake::of(stored, &shared.layout, &info.namespace, info.uuid, &topic);
+        let anew = always || matches!(intake, Intake::Again | Intake::Moved(_));
+        if let Intake::Moved(before) = intake {
+            warn!(code = "MOOR-5703", collection = %info.namespace, before = before.topic, topic,
+                "the collection's topic has another name than before: a new export begins there, and the old topic gets nothing more");
+        }
         if intake == Intake::Again {
             info!(collection = %info.namespace, "captured again after it was left out: a new export begins");
         }
@@ -111,7 +120,7 @@ pub(crate) async fn plan<S: Source, K: Sink, R: Registry>(
     let captured = |namespace: &Namespace| listed.iter().any(|info| info.namespace == *namespace);
     for ended in intake::ended(stored, captured, &absent) {
         plan.epochs.insert(ended.namespace.clone(), ended.epoch);
-        if let Some(bound) = shared.contracts.prepare(&ended.namespace, &[]).await? {
+        if let Some(bound) = shared.contracts.prepare_on(ended.topic.clone(), &ended.namespace, &[]).await? {
             let (namespace, uuid, complete) = (ended.namespace.clone(), ended.epoch, ended.export_complete);
             plan.open.push(OpenJob { namespace, uuid, bound, complete, fresh: false });
         }

@@ -78,6 +78,7 @@ impl<K: LaneSink> Committer<K> {
         let (index, now) = self.sink.topic(topic)?;
         if let Some(stored) = self.ledger.collection(namespace)
             && stored.epoch == uuid
+            && stored.topic == topic
             && !fresh
         {
             let opened = Opened {
@@ -88,9 +89,12 @@ impl<K: LaneSink> Committer<K> {
             self.ledger.bind(namespace, index);
             return Ok(opened);
         }
-        // A topic that has been written to keeps its partition count for placement, also for a new export.
         let before = self.ledger.written_of(namespace);
-        let partition_count = before.map_or(now, |stored| stored.partition_count);
+        // On another topic, with no rows of this epoch, the export is not the whole.
+        let complete =
+            complete && !before.is_some_and(|stored| stored.epoch == uuid && stored.topic != topic && !fresh);
+        // A topic that has been written to keeps its partition count for placement, also for a new export.
+        let partition_count = before.filter(|stored| stored.topic == topic).map_or(now, |s| s.partition_count);
         let versions = before.and_then(|s| s.versions_day.clone().map(|day| (day, s.versions_count)));
         self.ledger.begin_export(ExportStart {
             namespace: namespace.clone(),

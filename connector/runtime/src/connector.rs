@@ -57,7 +57,7 @@ pub async fn run<S: Source, K: Sink, R: Registry>(
         registry.register(&format!("{}-key", settings.anchor_topic), moorline_pipeline::anchor::KEY_SCHEMA).await?;
     let value_id =
         registry.register(&format!("{}-value", settings.anchor_topic), moorline_pipeline::anchor::SCHEMA).await?;
-    let contracts = Contracts::new(registry, settings.contract.clone(), settings.output.clone());
+    let contracts = Contracts::new(registry, settings.contract.clone(), settings.output.clone(), &settings.own_topics);
     let mut transaction_topic = None;
     if let Some(topic) = &settings.transaction_topic {
         let (key, value) = (transaction::key_schema(), transaction::value_schema());

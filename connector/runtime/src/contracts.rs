@@ -15,6 +15,7 @@ use moorline_pipeline::sink::Registry;
 use tracing::{info, warn};
 
 use crate::settings::{ContractMode, ContractSettings};
+use crate::topics::Owners;
 
 /// A contract with what the registry knows of it.
 #[derive(Clone, Debug)]
@@ -45,12 +46,23 @@ pub struct Contracts<R> {
     registry: R,
     settings: ContractSettings,
     rules: Rules,
+    owners: Owners,
 }
 
 impl<R: Registry> Contracts<R> {
-    /// With the registry and the settings of a connector.
-    pub fn new(registry: R, settings: ContractSettings, rules: Rules) -> Self {
-        Self { registry, settings, rules }
+    /// With the registry and the settings of a connector; `own` are the topics that it keeps for itself.
+    pub fn new(registry: R, settings: ContractSettings, rules: Rules, own: &[String]) -> Self {
+        Self { registry, settings, rules, owners: Owners::new(own) }
+    }
+
+    /// The topic of a collection.
+    pub fn topic(&self, namespace: &Namespace) -> String {
+        self.rules.topic(namespace)
+    }
+
+    /// Takes note of a topic that holds a collection's records already: `MOOR-3004` where it is another's.
+    pub fn written(&self, topic: &str, namespace: &Namespace) -> Result<()> {
+        self.owners.take(topic, namespace)
     }
 
     /// The registry.
@@ -60,10 +72,22 @@ impl<R: Registry> Contracts<R> {
 
     /// The contract of a collection, bound to the registry: from the file and what is registered, else inferred from
     /// `documents`; `None` where there is neither a file, nor a registered schema, nor a document.
+    /// No two collections have one topic: `MOOR-3004` for the second.
     pub async fn prepare(&self, namespace: &Namespace, documents: &[&bson::RawDocument]) -> Result<Option<Bound>> {
+        self.prepare_on(self.topic(namespace), namespace, documents).await
+    }
+
+    /// The same for a topic by its name, as an earlier run has called it.
+    pub async fn prepare_on(
+        &self,
+        topic: String,
+        namespace: &Namespace,
+        documents: &[&bson::RawDocument],
+    ) -> Result<Option<Bound>> {
+        self.owners.take(&topic, namespace)?;
         let written = self.read_file(namespace)?;
         let (on_drift, unknown) = self.policies(namespace, written.as_ref());
-        let output = self.rules.output(namespace, on_drift, unknown);
+        let output = Output { topic, ..self.rules.output(namespace, on_drift, unknown) };
         let registered = match (&written, self.settings.mode) {
             (Some(_), ContractMode::Pinned) => None,
             (None, ContractMode::Pinned) => return Err(no_file(namespace, &self.path(namespace))),

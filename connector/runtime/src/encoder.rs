@@ -196,7 +196,12 @@ impl<R: Registry> Encoder<R> {
             if let Some(collection) = self.collections.get(item.namespace) {
                 if item.uuid.is_some() && collection.epoch != item.uuid {
                     warn!(collection = %item.namespace, "the collection was created anew: a new export begins");
-                    let bound = collection.bound.clone();
+                    let mut bound = collection.bound.clone();
+                    // What had ended under an older name of its topic begins under the one of now.
+                    if bound.output.topic != self.contracts.topic(item.namespace) {
+                        let contracts = Arc::clone(&self.contracts);
+                        bound = self.runtime.block_on(contracts.prepare(item.namespace, &[]))?.unwrap_or(bound);
+                    }
                     self.open(item.namespace, item.uuid, bound, true, true)?;
                     let delta = self.deltas.entry(item.namespace.clone()).or_default();
                     delta.inexact.push(Inexact::of("ghosts-possible", item.namespace));

@@ -38,6 +38,7 @@ mod seed;
 pub mod settings;
 mod shared;
 mod start;
+mod topics;
 mod transactions;
 mod watch;
 mod work;

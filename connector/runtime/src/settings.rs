@@ -177,6 +177,8 @@ pub struct Settings {
     pub anchor_digest: bool,
     /// `<prefix>.anchors`, for the schema subjects.
     pub anchor_topic: String,
+    /// Names of all topics that are the connector's own, and so no collection's.
+    pub own_topics: Vec<String>,
     /// Most bytes of a record's key and value together.
     pub max_record_bytes: usize,
     /// What a larger one does.

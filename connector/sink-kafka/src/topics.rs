@@ -172,8 +172,8 @@ fn not_created(client: &Client, wanted: &NewTopic, error: &NativeError, limit: D
         Some(other) => (
             format!("topic {name}; topic {other} exists"),
             "brokers treat `.` and `_` as equal in topic names".to_owned(),
-            "leave one collection out (collection.exclude.list)\n\
-             and capture it by a second connector with another name and topic.prefix"
+            "topic.rename.<db>.<coll>=NAME gives the collection another topic\n\
+             or leave one collection out (collection.exclude.list)"
                 .to_owned(),
         ),
         None => (

@@ -118,7 +118,7 @@ fn what_does_not_exist_is_found() {
     }
     let keys = Keys::new();
     for text in [
-        "or topic.rename.<db>.<coll> = x",
+        "or topic.naming.<db>.<coll> = x",
         "`capture.images`",
         "gap.policy=accept  goes on",
         "no.such=1",

@@ -48,6 +48,8 @@ pub(super) struct Catalogue {
     pub(super) problems: Vec<Problem>,
     /// Contract files of collections that are not captured.
     pub(super) strangers: Vec<PathBuf>,
+    /// Keys that rename topics of collections that are not captured.
+    pub(super) idle_renames: Vec<String>,
 }
 
 /// Reads the contract files, and derives what would be made.
@@ -64,6 +66,12 @@ pub(super) fn read(config: &Config) -> Catalogue {
             }
         }
         Err(error) => catalogue.problems.push(unreadable(&config.contract_path, &error)),
+    }
+    for name in config.topic_renames.of.keys() {
+        match Namespace::parse(name) {
+            Some(namespace) if selection::takes(config, &namespace) => namespaces.push(namespace),
+            _ => catalogue.idle_renames.push(format!("topic.rename.{name}")),
+        }
     }
     namespaces.sort();
     namespaces.dedup();

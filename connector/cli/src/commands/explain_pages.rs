@@ -80,6 +80,7 @@ pub(super) const PAGES: &[(&str, &str)] = &[
     ("MOOR-5001", include_str!("../../../../docs/errors/MOOR-5001.md")),
     ("MOOR-5003", include_str!("../../../../docs/errors/MOOR-5003.md")),
     ("MOOR-5007", include_str!("../../../../docs/errors/MOOR-5007.md")),
+    ("MOOR-5703", include_str!("../../../../docs/errors/MOOR-5703.md")),
     ("MOOR-6001", include_str!("../../../../docs/errors/MOOR-6001.md")),
     ("MOOR-6002", include_str!("../../../../docs/errors/MOOR-6002.md")),
     ("MOOR-6003", include_str!("../../../../docs/errors/MOOR-6003.md")),

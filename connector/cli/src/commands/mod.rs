@@ -5,6 +5,7 @@
 
 pub(crate) mod anchors;
 mod catalogue;
+mod collisions;
 pub(crate) mod completion;
 pub(crate) mod config;
 pub(crate) mod contract;

@@ -2,7 +2,6 @@
 //!
 //! Invariants: no server is asked; everything that is wrong is told at once and ends with 2.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use moorline_config::{Config, ContractMode};
@@ -10,7 +9,7 @@ use moorline_pipeline::error::Problem;
 use serde_json::{Value, json};
 
 use super::catalogue::{self, Catalogue, Entry};
-use super::{table, words};
+use super::{collisions, table, words};
 use crate::arguments::{Form, Global};
 use crate::failure::{Exit, Failed};
 use crate::{configuration, memory, messages, selection, wiring};
@@ -20,15 +19,19 @@ pub(crate) fn run(global: &Global) -> Result<Exit, Failed> {
     let config = configuration::read(global)?.config;
     wiring::kafka(&config)?.check()?;
     drop(wiring::registry(&config)?);
-    let Catalogue { entries, mut problems, strangers } = catalogue::read(&config);
+    let Catalogue { entries, mut problems, strangers, idle_renames } = catalogue::read(&config);
     problems.extend(without_file(&config, &entries));
-    problems.extend(taken_for_one(&entries));
+    let topics: Vec<_> = entries.iter().map(|entry| (&entry.namespace, entry.topic.as_str())).collect();
+    problems.extend(collisions::of(&config, &topics));
     if !problems.is_empty() {
         problems.iter().for_each(messages::problem);
         return Ok(Exit::Usage);
     }
     for path in strangers {
         messages::note(&format!("{}: of no collection that is captured", path.display()));
+    }
+    for key in idle_renames {
+        messages::note(&format!("{key}: of no collection that is captured"));
     }
     messages::data(&if global.output == Form::Json { machine(&config, &entries) } else { human(&config, &entries) })?;
     Ok(Exit::Done)
@@ -46,23 +49,6 @@ fn without_file<'a>(config: &'a Config, entries: &'a [Entry]) -> impl Iterator<I
             format!("moorline contract infer -c FILE --collection {}\nor contract.mode=infer", entry.namespace),
         )
     })
-}
-
-/// Topics whose names differ only where brokers see no difference.
-fn taken_for_one(entries: &[Entry]) -> Vec<Problem> {
-    let mut seen: BTreeMap<String, &Entry> = BTreeMap::new();
-    let mut problems = Vec::new();
-    for entry in entries {
-        let Some(other) = seen.insert(entry.topic.replace('.', "_"), entry) else { continue };
-        problems.push(Problem::new(
-            "MOOR-3004",
-            format!("topic `{}` cannot be created beside `{}`", entry.topic, other.topic),
-            format!("collections {} and {}", entry.namespace, other.namespace),
-            "brokers take `.` and `_` for the same in topic names",
-            "exclude one of the collections, or capture it with another connector and topic.prefix",
-        ));
-    }
-    problems
 }
 
 /// Include patterns whose collections only the server can tell.

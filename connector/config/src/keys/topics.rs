@@ -1,6 +1,6 @@
 //! Names of topics, and how they are made.
 
-use crate::definition::{Definition, Kind, key, not_yet, refuse};
+use crate::definition::{Definition, Kind, key, refuse};
 
 pub(super) const KEYS: &[Definition] = &[
     key("topic.prefix", Kind::Topic, "The first part of each topic's name: `<prefix>.<db>.<coll>`.").required("shop"),
@@ -9,11 +9,32 @@ pub(super) const KEYS: &[Definition] = &[
         .low(),
     refuse(
         "topic.naming.strategy",
-        "it names a Java class; names are always `<prefix>.<db>.<coll>`, as Debezium's default makes them",
+        "it names a Java class; names are `<prefix>.<db>.<coll>`, as Debezium's default makes them, but for those that \
+         topic.rename.* gives",
         "take the key out",
     ),
-    not_yet("topic.rename.*", "Other names of topics, `topic.rename.<db>.<coll>`, or `.regex` and `.replacement`.")
-        .ours(),
+    key(
+        "topic.rename.<db>.<coll>",
+        Kind::Topic,
+        "The whole name of that collection's topic. With another name than before a new export begins there.",
+    )
+    .ours()
+    .low(),
+    key(
+        "topic.rename.regex",
+        Kind::Text,
+        "A regular expression over whole names of topics: those that match get the name that \
+         `topic.rename.replacement` makes. Two collections on one topic are refused (MOOR-3004).",
+    )
+    .like("RegexRouter's `regex`")
+    .low(),
+    key(
+        "topic.rename.replacement",
+        Kind::Text,
+        "The name instead; `$1` is what the first group of `topic.rename.regex` has matched.",
+    )
+    .like("RegexRouter's `replacement`")
+    .low(),
     key(
         "topic.creation.enable",
         Kind::Boolean,

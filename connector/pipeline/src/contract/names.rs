@@ -115,6 +115,11 @@ pub(crate) fn reserved(metadata_prefix: &str) -> impl Iterator<Item = String> {
     METADATA.iter().chain([&MISSING, &SPILL]).map(move |name| format!("{metadata_prefix}{name}"))
 }
 
+/// Whether a broker takes a name for a topic.
+pub fn is_topic(name: &str) -> bool {
+    (1..=249).contains(&name.len()) && name != "." && name != ".." && name.chars().all(is_topic_letter)
+}
+
 /// Whether a character may stand in a topic, and as it is in a contract file's name.
 pub(crate) fn is_topic_letter(letter: char) -> bool {
     letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_' | '-')

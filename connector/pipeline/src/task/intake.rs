@@ -2,7 +2,8 @@
 //!
 //! Invariants: only a stream that captured a collection without a break speaks for it, so what was not captured at the
 //! stored position is snapshotted, unless it was created later, under the patterns that are in force. A position says
-//! under which layout, that is, with which patterns, it was written.
+//! under which layout, that is, with which patterns, it was written. An export is of one topic: under another name of
+//! the topic a new one begins.
 
 use crate::model::{Namespace, Uuid};
 use crate::offsets::{Progress, Stored};
@@ -18,12 +19,17 @@ pub enum Intake<'a> {
     GoesOn(&'a Progress),
     /// Captured once and left out since, by other patterns: changes are missing, so a new export has to begin.
     Again,
+    /// Written to a topic of another name than it has now: a new export has to begin there.
+    Moved(&'a Progress),
 }
 
 impl<'a> Intake<'a> {
-    /// Of a collection that is there now, under the layout that is in force now.
-    pub fn of(stored: &'a Stored, layout: &str, namespace: &Namespace, epoch: Uuid) -> Self {
+    /// Of a collection that is there now, under the layout that is in force now, and with the topic that it has now.
+    pub fn of(stored: &'a Stored, layout: &str, namespace: &Namespace, epoch: Uuid, topic: &str) -> Self {
         let progress = stored.progress.iter().find(|p| p.namespace == *namespace && p.epoch == epoch);
+        if let Some(progress) = progress.filter(|progress| progress.topic != topic) {
+            return Self::Moved(progress);
+        }
         let Some(position) = &stored.position else { return progress.map_or(Self::New, Self::GoesOn) };
         let was_there = position.source_uuids.contains_key(namespace);
         match progress {
@@ -78,8 +84,10 @@ mod tests {
     #[test]
     fn a_collection_is_as_the_patterns_have_captured_it() {
         let stored = stored("one", &["a", "b"], &["a", "c"]);
-        let at = |layout: &str, name: &str| match Intake::of(&stored, layout, &ns(name), [1; 16]) {
+        let topic = &stored.progress[0].topic;
+        let at = |layout: &str, name: &str| match Intake::of(&stored, layout, &ns(name), [1; 16], topic) {
             Intake::New => "new",
+            Intake::Moved(_) => "moved",
             Intake::InStream => "in stream",
             Intake::GoesOn(_) => "goes on",
             Intake::Again => "again",
@@ -88,8 +96,13 @@ mod tests {
         assert_eq!(["a", "b", "c", "d"].map(|name| at("one", name)), ["goes on", "new", "goes on", "in stream"]);
         assert_eq!(["a", "b", "c", "d"].map(|name| at("two", name)), ["goes on", "new", "again", "new"]);
         // Another epoch of the same name has no progress.
-        assert_eq!(Intake::of(&stored, "one", &ns("c"), [2; 16]), Intake::InStream);
-        assert_eq!(Intake::of(&Stored::default(), "one", &ns("a"), [1; 16]), Intake::New);
+        assert_eq!(Intake::of(&stored, "one", &ns("c"), [2; 16], topic), Intake::InStream);
+        assert_eq!(Intake::of(&Stored::default(), "one", &ns("a"), [1; 16], topic), Intake::New);
+        // Under another name of its topic nothing that was written counts, whatever else holds.
+        for layout in ["one", "two"] {
+            assert!(matches!(Intake::of(&stored, layout, &ns("a"), [1; 16], "other"), Intake::Moved(_)), "{layout}");
+            assert_eq!(Intake::of(&stored, layout, &ns("a"), [1; 16], "other").progress(), None);
+        }
     }
 
     #[test]

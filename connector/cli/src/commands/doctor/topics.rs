@@ -10,12 +10,13 @@ use moorline_sink_kafka::{Obstacle, Operation, TopicFacts};
 use super::facts::{DataTopic, KafkaFacts};
 use super::finding::{Area, Finding, some_of};
 use super::kafka;
-use crate::commands::words;
+use crate::commands::{collisions, words};
 
 /// All verdicts on topics. `limit` is the most bytes of a record.
 pub(super) fn verdicts(config: &Config, facts: &KafkaFacts, data: &[DataTopic], limit: u64) -> Vec<Finding> {
     let mut found = Vec::new();
-    found.extend(taken_for_one(data));
+    let names: Vec<_> = data.iter().map(|data| (&data.namespace, data.topic.as_str())).collect();
+    found.extend(collisions::of(config, &names).into_iter().map(|problem| Finding::error(Area::Topics, problem)));
     let none = BTreeMap::new();
     let topics = facts.topics.as_ref().unwrap_or(&none);
     for name in data.iter().map(|data| data.topic.as_str()) {
@@ -43,6 +44,7 @@ pub(super) fn verdicts(config: &Config, facts: &KafkaFacts, data: &[DataTopic], 
         if let Some(Ok(topic)) = topics.get(&progress.topic) {
             found.extend(changed(progress, topic));
         }
+        found.extend(moved(progress, data));
     }
     found.extend(missing(config, facts, data));
     for (name, obstacle) in facts.obstacles.iter().flatten() {
@@ -65,29 +67,6 @@ fn alter(config: &Config, topic: &str, change: &str) -> String {
         "kafka-configs --bootstrap-server {} --alter --topic {topic} --add-config {change}",
         config.bootstrap_servers
     )
-}
-
-/// Topics whose names differ only where brokers see no difference.
-fn taken_for_one(data: &[DataTopic]) -> Vec<Finding> {
-    let mut seen: BTreeMap<String, &DataTopic> = BTreeMap::new();
-    let mut found = Vec::new();
-    for topic in data {
-        let Some(other) = seen.insert(topic.topic.replace('.', "_"), topic) else { continue };
-        if other.topic == topic.topic {
-            continue;
-        }
-        found.push(Finding::error(
-            Area::Topics,
-            Problem::new(
-                "MOOR-3004",
-                format!("topic `{}` cannot be created beside `{}`", topic.topic, other.topic),
-                format!("collections {} and {}", topic.namespace, other.namespace),
-                "brokers take `.` and `_` for the same in topic names",
-                "exclude one of the collections, or capture it with another connector and topic.prefix",
-            ),
-        ));
-    }
-    found
 }
 
 fn compacted(config: &Config, name: &str, topic: &TopicFacts) -> Option<Finding> {
@@ -227,6 +206,19 @@ fn changed(progress: &Progress, topic: &TopicFacts) -> Option<Finding> {
         "keys stay where they are: the connector goes on with the old count, and other producers and joins that place \
          keys by the new one look elsewhere",
         "nothing, if no join relies on the placement\nelse begin a new export with the new count: another name and topic.prefix",
+    );
+    Some(Finding::warning(Area::Topics, problem))
+}
+
+/// A collection whose topic has another name than it had.
+fn moved(progress: &Progress, data: &[DataTopic]) -> Option<Finding> {
+    let now = data.iter().find(|data| data.namespace == progress.namespace && data.topic != progress.topic)?;
+    let problem = Problem::new(
+        "MOOR-5703",
+        format!("the topic of {} has another name than before", progress.namespace),
+        format!("before {}, now {}", progress.topic, now.topic),
+        "the next start begins a new export there: every document is read again, and the old topic gets nothing more",
+        "nothing, if that is meant\nelse topic.rename.<db>.<coll> or topic.rename.regex as they were",
     );
     Some(Finding::warning(Area::Topics, problem))
 }

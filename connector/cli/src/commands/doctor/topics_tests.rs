@@ -16,10 +16,30 @@ fn data(names: &[(&str, &str)]) -> Vec<DataTopic> {
 }
 
 #[test]
-fn names_that_brokers_take_for_one() {
-    assert!(taken_for_one(&data(&[("a.b", "p.a.b"), ("a.c", "p.a.c")])).is_empty());
-    let found = taken_for_one(&data(&[("a.b_c", "p.a.b_c"), ("a.b.c", "p.a.b.c")]));
-    assert_eq!(found[0].problem.code, "MOOR-3004");
+fn names_that_cannot_be_had_together() {
+    let config = config("collection.include.list=a.b");
+    let codes = |data: &[DataTopic]| -> Vec<_> {
+        let names: Vec<_> = data.iter().map(|data| (&data.namespace, data.topic.as_str())).collect();
+        collisions::of(&config, &names).into_iter().map(|problem| problem.code).collect()
+    };
+    assert!(codes(&data(&[("a.b", "p.a.b"), ("a.c", "p.a.c")])).is_empty());
+    let one = ["MOOR-3004"];
+    // Alike to brokers, the same, the connector's own, and none.
+    assert_eq!(codes(&data(&[("a.b_c", "p.a.b_c"), ("a.b.c", "p.a.b.c")])), one);
+    assert_eq!(codes(&data(&[("a.b", "t"), ("a.c", "t")])), one);
+    for own in ["shop.anchors", "shop.quarantine", "g-offsets", "shop-signal", "shop.notifications", "..", ""] {
+        assert_eq!(codes(&data(&[("a.b", own)])), one, "{own}");
+    }
+}
+
+#[test]
+fn a_topic_by_another_name_is_said_beforehand() {
+    let golden = include_bytes!("../../../../pipeline/tests/golden/offsets/progress-1.json");
+    let progress = Progress::from_value(golden).unwrap();
+    let now = |topic: &str| vec![DataTopic { namespace: progress.namespace.clone(), topic: topic.to_owned() }];
+    assert!(moved(&progress, &now(&progress.topic)).is_none());
+    assert_eq!(moved(&progress, &now("other")).unwrap().problem.code, "MOOR-5703");
+    assert!(moved(&progress, &[]).is_none());
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! Which topic is meant: by its name, by its collection's, or by what it holds.
 
 use moorline_config::Config;
-use moorline_pipeline::contract::names;
 use moorline_pipeline::error::{Problem, Result};
 use moorline_pipeline::model::Namespace;
 use moorline_sink_kafka::TopicReader;
+
+use crate::wiring;
 
 /// The most names that are offered where one is wrong.
 const MOST_OFFERS: usize = 8;
@@ -20,7 +21,7 @@ pub(super) fn resolve(target: &str, config: &Config, reader: &TopicReader) -> Re
         _ => {}
     }
     if let Some(namespace) = Namespace::parse(target) {
-        candidates.push(names::topic(&config.topic_prefix, &config.topic_delimiter, &namespace));
+        candidates.push(wiring::output(config).topic(&namespace));
     }
     if let Some(found) = candidates.iter().find(|candidate| topics.contains_key(*candidate)) {
         return Ok(found.clone());

@@ -4,13 +4,16 @@
 //! * [`metadata`] has the facts that a flat value may carry, each under its name; [`envelope`] the schema of Debezium's
 //!   envelope around a typed document.
 //! * [`transaction`] has the records of the transaction topic and of heartbeats.
+//! * [`renames`] has other names of topics than `<prefix>.<db>.<coll>`.
 //! * [`Rules`] makes a collection's output from what the configuration says of all of them.
 
 pub(super) mod envelope;
 pub mod metadata;
+pub mod renames;
 pub mod transaction;
 
 use metadata::Column;
+use renames::Renames;
 
 use super::forms::Nested;
 use super::model::{Drift, Unknown};
@@ -66,6 +69,8 @@ pub struct Rules {
     pub prefix: String,
     /// `topic.delimiter`.
     pub delimiter: String,
+    /// `topic.rename.*`.
+    pub renames: Renames,
     /// All that does not depend on the collection.
     pub template: Output,
 }
@@ -73,7 +78,7 @@ pub struct Rules {
 impl Rules {
     /// The topic of a collection.
     pub fn topic(&self, namespace: &Namespace) -> String {
-        names::topic(&self.prefix, &self.delimiter, namespace)
+        self.renames.of(namespace, names::topic(&self.prefix, &self.delimiter, namespace))
     }
 
     /// The output of a collection: spilled fields have a place where drift or the contract may send them there.
