@@ -18,25 +18,15 @@ from .stack import Stack
 
 
 class Debezium:
-    """A worker with one connector. Topics begin with `prefix`."""
+    """A worker with connectors, each of whose topics begin with a prefix of its own.
 
-    def __init__(self, stack: Stack, programs: Programs, prefix: str, folder: Path, collections: list[str], **settings):
+    `captured` gives by prefix which collections a connector takes, and its settings (`__` for a dot).
+    """
+
+    def __init__(self, stack: Stack, programs: Programs, folder: Path, captured: dict[str, tuple[list[str], dict]]):
         self.stack = stack
-        self.prefix = prefix
         self.log = folder / "connect.log"
-        connector = {
-            "name": prefix,
-            "connector.class": "io.debezium.connector.mongodb.MongoDbConnector",
-            "mongodb.connection.string": stack.mongodb_uri,
-            "topic.prefix": prefix,
-            "collection.include.list": ",".join(collections),
-            "topic.creation.default.partitions": "1",
-            "topic.creation.default.replication.factor": "1",
-            # Soon, since a test waits for it; nothing of the records depends on these.
-            "poll.interval.ms": "20",
-            "cursor.max.await.time.ms": "100",
-            **{key.replace("__", "."): str(value) for key, value in settings.items()},
-        }
+        self.connectors = {prefix: self._connector(prefix, *what) for prefix, what in captured.items()}
         worker = {
             "bootstrap.servers": stack.bootstrap,
             "listeners": f"http://127.0.0.1:{_free_port()}",
@@ -47,7 +37,7 @@ class Debezium:
             "plugin.discovery": "hybrid_warn",
         }
         files = []
-        for name, pairs in (("worker", worker), ("debezium", connector)):
+        for name, pairs in {"worker": worker, **self.connectors}.items():
             files.append(folder / f"{name}.properties")
             files[-1].write_text("".join(f"{key}={value}\n" for key, value in pairs.items()))
         log4j = Path(__file__).resolve().parents[2] / "deploy" / "stack" / "log4j2.properties"
@@ -59,12 +49,26 @@ class Debezium:
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=folder)
 
+    def _connector(self, prefix: str, collections: list[str], settings: dict) -> dict[str, str]:
+        return {
+            "name": prefix,
+            "connector.class": "io.debezium.connector.mongodb.MongoDbConnector",
+            "mongodb.connection.string": self.stack.mongodb_uri,
+            "topic.prefix": prefix,
+            "collection.include.list": ",".join(collections),
+            "topic.creation.default.partitions": "1",
+            "topic.creation.default.replication.factor": "1",
+            # Soon, since a test waits for it; nothing of the records depends on these.
+            "poll.interval.ms": "20",
+            "cursor.max.await.time.ms": "100",
+            **{key.replace("__", "."): str(value) for key, value in settings.items()},
+        }
+
     def records(self, topic: str) -> list:
-        """What stands in `<prefix>.<topic>` by now, in order; values are JSON with schemas."""
-        name = f"{self.prefix}.{topic}"
-        if name not in self.stack.topics.names(name):
+        """What stands in a topic by now, in order; values are JSON with schemas."""
+        if topic not in self.stack.topics.names(topic):
             return []
-        return sorted(self.stack.topics.read(name), key=lambda record: (record.partition, record.offset))
+        return sorted(self.stack.topics.read(topic), key=lambda record: (record.partition, record.offset))
 
     def wait_for_records(self, topic: str, count: int, limit: float = 90) -> list:
         """Waits until a topic holds at least `count` records."""

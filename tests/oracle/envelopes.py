@@ -77,6 +77,18 @@ def compare(theirs, ours, topics, found: Differences) -> None:
         found.add(f"header {family}.* of {who}", operation, theirs.headers.get(name), ours.headers.get(name))
 
 
+def compare_flat(theirs, ours, found: Differences) -> None:
+    """One pair of records of the same event, flattened by Debezium's transform and by `output.format=document`."""
+    value = payload(theirs.value_bytes)
+    operation = "tombstone" if value is None else value["__op"]
+    if value is None or ours.value_bytes is None:
+        if (value is None) != (ours.value_bytes is None):
+            found.add("flat value", operation, value, ours.value_bytes)
+    else:
+        _walk("flat", operation, value, ours.value, found)
+    _walk("flat key", operation, payload(theirs.key_bytes), ours.key, found)
+
+
 def compare_control(topic: str, theirs, ours, found: Differences) -> None:
     """One pair of records of a topic beside the data, such as the transactions'."""
     for part, debezium, moorline in (
