@@ -3,7 +3,13 @@
 //! Invariants: what a command starts it stops, by process id, whatever happens in between; every wait
 //! has a limit; standard output carries results only, progress goes to standard error.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)] // A reader that leaves must not end a command: see `output`.
+
+#[macro_use]
+mod output;
+
 mod bench;
+mod build;
 mod check;
 mod fetch;
 mod interrupt;
@@ -45,7 +51,7 @@ fn main() -> ExitCode {
     let outcome = interrupt::listen().and_then(|()| match arguments.command {
         Command::Stack(command) => stack::execute(command),
         Command::Check => check::check().map(|tally| {
-            println!("{} passed, {} failed", tally.passed, tally.failed);
+            say!("{} passed, {} failed", tally.passed, tally.failed);
             if tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }),
         Command::Generate => check::generate().map(|()| ExitCode::SUCCESS),
@@ -56,7 +62,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            note!("error: {error:#}");
             ExitCode::FAILURE
         }
     }

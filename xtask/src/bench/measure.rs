@@ -72,7 +72,7 @@ impl<'run> Runs<'run> {
     /// Fills a collection.
     pub(super) fn load(&self, collection: &str, documents: u64) -> Result<()> {
         let loaded = self.call(&["load", "--collection", collection, "--documents", &documents.to_string()])?;
-        eprintln!(
+        note!(
             "{documents} documents in {collection}, {} bytes each",
             loaded["bytes"].as_u64().unwrap_or_default() / documents.max(1)
         );
@@ -263,7 +263,7 @@ impl<'run> Runs<'run> {
         for one in printed {
             let mut figures: Figures = serde_json::from_value(one).context("reading its figures")?;
             figures.round = round;
-            eprintln!("round {round}: {:<14} {:>9.0} a second", figures.measurement, figures.rate());
+            note!("round {round}: {:<14} {:>9.0} a second", figures.measurement, figures.rate());
             self.results.measurements.push(figures);
         }
         Ok(())

@@ -86,14 +86,14 @@ pub(crate) fn bench(bench: &Bench) -> Result<ExitCode> {
     let record = stack::up(&options)?;
     let outcome = run(bench, &record, &programs);
     if bench.keep {
-        eprintln!("the servers stay up; `cargo xtask stack down --name {name}` ends them");
+        note!("the servers stay up; `cargo xtask stack down --name {name}` ends them");
     } else {
         stack::down(&name)?;
     }
     let results = outcome?;
     match bench.output {
-        Form::Table => print!("{}", table::of(&results)),
-        Form::Json => println!("{}", serde_json::to_string_pretty(&results)?),
+        Form::Table => say!("{}", table::of(&results).trim_end()),
+        Form::Json => say!("{}", serde_json::to_string_pretty(&results)?),
     }
     Ok(ExitCode::SUCCESS)
 }

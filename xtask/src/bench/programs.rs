@@ -3,12 +3,10 @@
 //! Invariant: both come from one build with the profile of images and releases, so that no figure is of an older binary.
 
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail};
-use serde_json::Value;
+use anyhow::Result;
 
-use crate::places;
+use crate::build;
 
 /// Where they are.
 pub(super) struct Programs {
@@ -18,24 +16,7 @@ pub(super) struct Programs {
 
 /// Builds both.
 pub(super) fn build() -> Result<Programs> {
-    let output = Command::new(places::cargo())
-        .args(["build", "--profile", "dist", "--bin", "moorline", "--bin", "moorline-bench"])
-        .args(["--package", "moorline-cli", "--package", "moorline-bench"])
-        .args(["--message-format", "json-render-diagnostics"])
-        .current_dir(places::workspace())
-        .stderr(Stdio::inherit())
-        .output()
-        .context("starting cargo")?;
-    if !output.status.success() {
-        bail!("building the binaries failed");
-    }
-    let lines = String::from_utf8_lossy(&output.stdout);
-    let messages: Vec<Value> = lines.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-    let binary = |name: &str| {
-        let made =
-            messages.iter().find(|message| message["executable"].is_string() && message["target"]["name"] == name);
-        let made = made.and_then(|message| message["executable"].as_str());
-        made.map(PathBuf::from).with_context(|| format!("cargo named no binary {name}"))
-    };
-    Ok(Programs { moorline: binary("moorline")?, bench: binary("moorline-bench")? })
+    let arguments = ["--profile", "dist", "--package", "moorline-cli", "--package", "moorline-bench"];
+    let [moorline, bench] = build::binaries(["moorline", "moorline-bench"], &arguments, &[])?;
+    Ok(Programs { moorline, bench })
 }

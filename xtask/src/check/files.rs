@@ -73,7 +73,7 @@ fn rust(name: &str, text: &str, wrong: &mut Vec<String>) {
     if lines > TOO_LONG && !reason {
         wrong.push(format!("{name}: {lines} lines; split it, or say why with `{REASON}<why>`"));
     } else if lines > LONG && !reason {
-        eprintln!("warning: {name} has {lines} lines");
+        note!("warning: {name} has {lines} lines");
     }
 }
 

@@ -42,11 +42,11 @@ pub(crate) fn check() -> Result<Tally> {
         match outcome {
             Ok(()) => {
                 tally.passed += 1;
-                println!("ok      {name:<10} {seconds:>6.1} s");
+                say!("ok      {name:<10} {seconds:>6.1} s");
             }
             Err(error) => {
                 tally.failed += 1;
-                println!("FAILED  {name:<10} {seconds:>6.1} s\n{error:#}");
+                say!("FAILED  {name:<10} {seconds:>6.1} s\n{error:#}");
             }
         }
     }

@@ -10,18 +10,24 @@ mod python;
 mod servers;
 mod sets;
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::places;
+use crate::{interrupt, places};
 
 pub(crate) use peers::peers;
 pub(crate) use python::environment;
 pub(crate) use servers::{Servers, servers};
 pub(crate) use sets::data_sets;
+
+/// How long another run's downloads are waited for: more than they take on a slow line.
+const LOCK_LIMIT: Duration = Duration::from_secs(45 * 60);
+const LOCK_POLL: Duration = Duration::from_millis(200);
 
 /// Fetches whatever is missing, and says where it lies. Quick when nothing is.
 pub(crate) fn everything(with_peers: bool) -> Result<()> {
@@ -31,7 +37,7 @@ pub(crate) fn everything(with_peers: bool) -> Result<()> {
         found.extend(peers()?);
     }
     for (name, value) in found {
-        println!("{name}={value}");
+        say!("{name}={value}");
     }
     Ok(())
 }
@@ -59,7 +65,7 @@ fn folder(name: &str, fill: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf>
     let partial = cache.join(format!("{name}.partial"));
     remove(&partial)?;
     fs::create_dir_all(&partial).with_context(|| format!("creating {}", partial.display()))?;
-    eprintln!("fetching {name}");
+    note!("fetching {name}");
     fill(&partial).with_context(|| format!("fetching {name}"))?;
     if let Some(parent) = target.parent() {
         fs::create_dir_all(parent)?;
@@ -73,8 +79,26 @@ fn lock(cache: &Path) -> Result<File> {
     fs::create_dir_all(cache).with_context(|| format!("creating {}", cache.display()))?;
     let path = cache.join("fetch.lock");
     let file = File::create(&path).with_context(|| format!("opening {}", path.display()))?;
-    file.lock().with_context(|| format!("locking {}", path.display()))?;
-    Ok(file)
+    let deadline = Instant::now() + LOCK_LIMIT;
+    let mut told = false;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::Error(error)) => {
+                return Err(error).with_context(|| format!("locking {}", path.display()));
+            }
+            Err(TryLockError::WouldBlock) if Instant::now() >= deadline => {
+                bail!("another run has held {} for {} s: end it, and try again", path.display(), LOCK_LIMIT.as_secs());
+            }
+            Err(TryLockError::WouldBlock) => {}
+        }
+        if !told {
+            note!("waiting for another run that is fetching");
+            told = true;
+        }
+        interrupt::check()?;
+        thread::sleep(LOCK_POLL);
+    }
 }
 
 fn remove(path: &Path) -> Result<()> {
@@ -99,6 +123,13 @@ fn tool(command: &mut Command) -> Result<String> {
         bail!("`{name}` ended with {}:\n{tail}", output.status);
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Has Maven put all that a recipe depends on into one folder.
+fn jars_of(pom: &Path, folder: &Path) -> Result<()> {
+    let mut command = Command::new("mvn");
+    command.args(["--quiet", "--batch-mode", "--file"]).arg(pom).arg("dependency:copy-dependencies");
+    tool(command.arg(format!("-DoutputDirectory={}", folder.display()))).map(|_| ())
 }
 
 /// Sixteen hex digits that name a recipe's content (FNV-1a; a name, not a proof).

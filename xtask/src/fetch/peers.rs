@@ -3,25 +3,14 @@
 //! Invariant: nothing but the tests that compare asks for them, so that the quick start and a first build
 //! download nothing of it.
 
-use std::process::Command;
-
 use anyhow::Result;
 
-use super::{fingerprint, folder, python, recipe, tool};
+use super::{fingerprint, folder, jars_of, python, recipe};
 
 /// Fetches what is missing, and gives what those tests find in their environment.
 pub(crate) fn peers() -> Result<Vec<(String, String)>> {
     let (pom, content) = recipe("peers.xml")?;
-    let jars = folder(&format!("peers-{}", fingerprint(&content)), |partial| {
-        tool(
-            Command::new("mvn")
-                .args(["--quiet", "--batch-mode", "--file"])
-                .arg(&pom)
-                .arg("dependency:copy-dependencies")
-                .arg(format!("-DoutputDirectory={}", partial.display())),
-        )
-        .map(|_| ())
-    })?;
+    let jars = folder(&format!("peers-{}", fingerprint(&content)), |partial| jars_of(&pom, partial))?;
     let python = python::made_from("peers.txt", "peers-python")?.join("bin");
     Ok(vec![
         ("MOORLINE_PEERS_JARS".into(), jars.display().to_string()),

@@ -37,7 +37,7 @@ pub(super) fn made_from(file: &str, name: &str) -> Result<PathBuf> {
     if mark.is_file() {
         return Ok(target);
     }
-    eprintln!("fetching {}", target.file_name().unwrap_or_default().to_string_lossy());
+    note!("fetching {}", target.file_name().unwrap_or_default().to_string_lossy());
     remove(&target)?;
     tool(Command::new(interpreter()).args(["-m", "venv"]).arg(&target))
         .context("making a Python environment; on Debian the package python3-venv is needed")?;

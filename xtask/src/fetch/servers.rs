@@ -10,7 +10,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::{fingerprint, folder, python, recipe, tool};
+use super::{fingerprint, folder, jars_of, python, recipe, tool};
 
 /// Where the servers' programs lie.
 pub(crate) struct Servers {
@@ -57,13 +57,7 @@ fn java() -> Result<PathBuf> {
     let (pom, content) = recipe("pom.xml")?;
     folder(&format!("java-{}", fingerprint(&content)), |partial| {
         let jars = partial.join("kafka");
-        tool(
-            Command::new("mvn")
-                .args(["--quiet", "--batch-mode", "--file"])
-                .arg(&pom)
-                .arg("dependency:copy-dependencies")
-                .arg(format!("-DoutputDirectory={}", jars.display())),
-        )?;
+        jars_of(&pom, &jars)?;
         let archive = only_entry(&jars, ".tar.gz")?;
         let registry = partial.join("registry");
         fs::create_dir(&registry)?;

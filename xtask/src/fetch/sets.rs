@@ -18,7 +18,7 @@ pub(crate) fn data_sets() -> Result<PathBuf> {
     for line in content.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
         let (name, version) = line.split_once(' ').with_context(|| format!("`{line}` is not `name version`"))?;
         if let Err(error) = folder(&format!("data/{name}-{version}"), |partial| unpack(name, version, partial)) {
-            eprintln!("warning: without the data set {name}: {error:#}");
+            note!("warning: without the data set {name}: {error:#}");
         }
     }
     Ok(places::cache()?.join("data"))

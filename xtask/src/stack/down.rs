@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use super::process::{self, Process};
 use super::record::Record;
@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 pub(crate) fn down(name: &str) -> Result<()> {
     let folder = Record::folder(name)?;
     if !folder.exists() {
-        eprintln!("there is no stack `{name}`");
+        note!("there is no stack `{name}`");
         return Ok(());
     }
     let mut keep = false;
@@ -29,18 +29,20 @@ pub(crate) fn down(name: &str) -> Result<()> {
         keep = record.keep_data;
     }
     if keep {
-        eprintln!("stack `{name}` is down; its data stays in {}", folder.display());
+        note!("stack `{name}` is down; its data stays in {}", folder.display());
         return Ok(());
     }
     remove(&folder)?;
-    eprintln!("stack `{name}` is down");
+    note!("stack `{name}` is down");
     Ok(())
 }
 
-/// Stops every stack of the state folder.
+/// Stops every stack of the state folder. One that can't be stopped keeps no other up.
 pub(crate) fn all() -> Result<()> {
-    for name in Record::names()? {
-        down(&name)?;
+    let failed: Vec<String> =
+        Record::names()?.iter().filter_map(|name| down(name).err()).map(|error| format!("{error:#}")).collect();
+    if !failed.is_empty() {
+        bail!("{}", failed.join("\n"));
     }
     Ok(())
 }

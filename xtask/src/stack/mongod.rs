@@ -1,4 +1,4 @@
-//! MongoDB: one or three `mongod` as the replica set rs0.
+//! MongoDB: one to seven `mongod` as the replica set rs0.
 //!
 //! Invariant: the set is ready when a node that was asked says that it is the writable primary, and
 //! every other that it is a secondary.

@@ -115,10 +115,10 @@ impl Record {
     /// Prints the stack on standard output.
     pub(crate) fn print(&self, format: Format) -> Result<()> {
         match format {
-            Format::Json => println!("{}", serde_json::to_string_pretty(self)?),
+            Format::Json => say!("{}", serde_json::to_string_pretty(self)?),
             Format::Env => {
                 for (name, value) in self.environment() {
-                    println!("{name}={value}");
+                    say!("{name}={value}");
                 }
             }
         }

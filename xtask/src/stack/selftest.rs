@@ -20,7 +20,7 @@ pub(crate) fn selftest() -> Result<()> {
     let cleared = scene.xtask(&["down", "--all"]).map(|_| ());
     outcome.and(cleared)?;
     ensure!(!scene.state.exists(), "{} is left behind", scene.state.display());
-    println!("1 passed, 0 failed");
+    say!("1 passed, 0 failed");
     Ok(())
 }
 
@@ -49,13 +49,13 @@ impl Scene {
             ensure!(first[address] != second[address], "both stacks have the {address} {}", first[address]);
         }
         ensure!(self.xtask(&["up", "--name", "first"]).is_err(), "a second stack of one name came up");
-        eprintln!("ok    two stacks live side by side");
+        note!("ok    two stacks live side by side");
 
         self.xtask(&["signal", "--name", "second", "--server", "mongo1", "--signal", "KILL"])?;
         self.xtask(&["restart", "--name", "second", "--server", "mongo1"])?;
         let of_second = processes(&self.record("second")?)?;
         all_run(&of_second)?;
-        eprintln!("ok    a killed server came back");
+        note!("ok    a killed server came back");
 
         self.xtask(&["down", "--name", "first"])?;
         all_run(&of_second)?;
@@ -64,11 +64,11 @@ impl Scene {
         for id in of_first.iter().chain(&of_second) {
             ensure!(!runs(*id), "process {id} is left behind");
         }
-        eprintln!("ok    each went down alone, though one server stood still");
+        note!("ok    each went down alone, though one server stood still");
 
         ensure!(self.xtask(&["run", "--name", "third", "--", "false"]).is_err(), "an exit code was lost");
         ensure!(!self.state.exists(), "{} is left behind", self.state.display());
-        eprintln!("ok    `run` passes a failure on and leaves nothing");
+        note!("ok    `run` passes a failure on and leaves nothing");
         Ok(())
     }
 

@@ -8,12 +8,12 @@ use super::record::Record;
 pub(crate) fn list() -> Result<()> {
     for name in Record::names()? {
         let Ok(record) = Record::load(&name) else {
-            println!("{name}  no record: a start that was cut short, `down --name {name}` clears it");
+            say!("{name}  no record: a start that was cut short, `down --name {name}` clears it");
             continue;
         };
         for server in &record.servers {
             let state = if server.process.lives() { "lives" } else { "gone" };
-            println!("{name}  {:<9} port {:<6} pid {:<8} {state}", server.role, server.port, server.process.id);
+            say!("{name}  {:<9} port {:<6} pid {:<8} {state}", server.role, server.port, server.process.id);
         }
     }
     Ok(())

@@ -120,7 +120,7 @@ pub(crate) fn up(options: &Options) -> Result<Record> {
         down::stop(&record).and_then(|()| down::remove(&folder)).context("cleaning up after a failed start")?;
         return Err(error.context(format!("the stack `{}` did not come up", options.name)));
     }
-    eprintln!("stack `{}` is up after {:.1} s", record.name, started.elapsed().as_secs_f32());
+    note!("stack `{}` is up after {:.1} s", record.name, started.elapsed().as_secs_f32());
     Ok(record)
 }
 

@@ -3,32 +3,16 @@
 //! Invariant: one profile for both, so that a checkout compiles the dependencies for it once.
 
 use std::path::PathBuf;
-use std::process::Command;
 
-use anyhow::{Context, Result, bail};
-use serde_json::Value;
+use anyhow::Result;
 
-use crate::places;
-
-/// Builds the binary and gives its place.
-pub(super) fn moorline() -> Result<PathBuf> {
-    let output = Command::new(places::cargo())
-        .args(["build", "--workspace", "--bin", "moorline", "--profile", PROFILE])
-        .args(["--message-format", "json-render-diagnostics"])
-        .current_dir(places::workspace())
-        .stderr(std::process::Stdio::inherit())
-        .output()
-        .context("starting cargo")?;
-    if !output.status.success() {
-        bail!("building the binary failed");
-    }
-    let lines = String::from_utf8_lossy(&output.stdout);
-    let mut executables = lines.lines().filter_map(|line| {
-        let message: Value = serde_json::from_str(line).ok()?;
-        message["executable"].as_str().map(PathBuf::from)
-    });
-    executables.next().context("cargo named no binary")
-}
+use crate::build;
 
 /// Measured on two cores; see CONTRIBUTING.md.
 const PROFILE: &str = "dev";
+
+/// Builds the binary and gives its place.
+pub(super) fn moorline() -> Result<PathBuf> {
+    let [binary] = build::binaries(["moorline"], &["--workspace", "--profile", PROFILE], &[])?;
+    Ok(binary)
+}

@@ -56,11 +56,11 @@ pub(crate) fn test(test: &Test) -> Result<ExitCode> {
     let mut total = Tally::default();
     let outcome = run(test, asked, &mut total);
     if let Err(error) = &outcome {
-        println!("\nFAILED  {error:#}");
+        say!("\nFAILED  {error:#}");
         // A part that broke before it could count must not end as "0 failed".
         total.failed = total.failed.max(1);
     }
-    println!("\n{} passed, {} failed", total.passed, total.failed);
+    say!("\n{} passed, {} failed", total.passed, total.failed);
     Ok(if total.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -97,10 +97,10 @@ fn run(test: &Test, asked: impl Fn(Part) -> bool, total: &mut Tally) -> Result<(
 
 /// Runs one phase under a heading and adds up what it counted.
 fn timed(name: &str, total: &mut Tally, phase: impl FnOnce() -> Result<Tally>) -> Result<()> {
-    println!("\n== {name}");
+    say!("\n== {name}");
     let started = Instant::now();
     let tally = phase()?;
-    println!("== {name}: {} passed, {} failed in {:.1} s", tally.passed, tally.failed, started.elapsed().as_secs_f32());
+    say!("== {name}: {} passed, {} failed in {:.1} s", tally.passed, tally.failed, started.elapsed().as_secs_f32());
     total.add(tally);
     if tally.failed > 0 {
         bail!("{name}");

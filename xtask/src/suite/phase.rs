@@ -53,7 +53,7 @@ pub(super) fn runner(
         for line in BufReader::new(output).split(b'\n') {
             let Ok(line) = line else { break };
             let line = String::from_utf8_lossy(&line);
-            println!("{line}");
+            say!("{line}");
             if let Some(counted) = count(&line) {
                 tally.add(counted);
             }
@@ -63,7 +63,7 @@ pub(super) fn runner(
     let status = wait(&mut child, limit).with_context(|| name.clone())?;
     let mut tally = reader.join().map_err(|_| anyhow!("reading the output of {name}"))?;
     if !status.success() && tally.failed == 0 {
-        println!("{name} ended with {status}");
+        say!("{name} ended with {status}");
         tally.failed = 1;
     }
     Ok(tally)

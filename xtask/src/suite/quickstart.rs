@@ -43,8 +43,8 @@ pub(super) fn play(options: &Quickstart) -> Result<()> {
     }
     if options.keep {
         record.print(stack::Format::Env)?;
-        println!("files: {}", folder.display());
-        println!("the servers stay up; `cargo xtask stack down --name {name}` ends them");
+        say!("files: {}", folder.display());
+        say!("the servers stay up; `cargo xtask stack down --name {name}` ends them");
         return outcome;
     }
     let taken_down = stack::down(&name);

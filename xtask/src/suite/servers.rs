@@ -91,6 +91,6 @@ fn something_ran(tally: Tally) -> Result<Tally> {
 /// Shows the end of each server's log.
 pub(super) fn show_logs(record: &Record) {
     for server in &record.servers {
-        println!("\n-- {}: the end of its log\n{}", server.role, stack::tail(&server.log, TAIL));
+        say!("\n-- {}: the end of its log\n{}", server.role, stack::tail(&server.log, TAIL));
     }
 }
