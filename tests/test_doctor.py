@@ -171,9 +171,10 @@ def test_topics_that_cannot_be_made(stack, name, connector):
     one = connector(f"{name}.a_b", topic__creation__default__replication__factor="3")
     found = codes(doctor(one, code=1))
     assert found == {"3004": "error", "3038": "error"}, found
-    one = connector(f"{name}.a_b", topic__creation__enable="false")
+    one = connector(f"{name}.a_b", topic__creation__enable="false", provide__transaction__metadata="true",
+                    signal__enabled__channels="kafka")
     answer = doctor(one, code=1)
-    assert codes(answer) == {"3005": "error"} and len(fixes(answer, "3005")) == 4, answer["findings"]
+    assert codes(answer) == {"3005": "error"} and len(fixes(answer, "3005")) == 5, answer["findings"]
 
 
 def test_topics_that_are_no_longer_what_was_written_to(stack, name, connector):

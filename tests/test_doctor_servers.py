@@ -219,7 +219,7 @@ def test_rights_and_limits_of_the_brokers(connector):
             for future in stack.topics.admin.create_acls([AclBinding(*acl)]).values():
                 future.result(20)
             refused = wait_for(f"a refusal of {kind} {operation}", lambda: fixes(doctor(one), "3002"), 20)
-            assert len(refused) == 4 and all(text.startswith("kafka-acls ") for text in refused), refused
+            assert len(refused) == 6 and all(text.startswith("kafka-acls ") for text in refused), refused
             for future in stack.topics.admin.delete_acls([AclBindingFilter(*acl)]).values():
                 future.result(20)
             wait_for("the refusal to be gone", lambda: codes(doctor(one)) == {}, 20)

@@ -17,6 +17,7 @@ mod failure;
 mod logs;
 mod memory;
 mod messages;
+mod own_topics;
 mod progress;
 mod selection;
 mod signalling;

@@ -49,6 +49,16 @@ pub(crate) fn heard(config: &Config) -> bool {
     config.signal_enabled_channels.iter().any(|channel| channel == "kafka")
 }
 
+/// The topic that what became of signals is told to.
+pub(crate) fn notified(config: &Config) -> Option<&str> {
+    let to_topic = tells(config, "sink");
+    (heard(config) && to_topic).then_some(config.notification_sink_topic_name.as_str())
+}
+
+fn tells(config: &Config, channel: &str) -> bool {
+    config.notification_enabled_channels.iter().any(|one| one == channel)
+}
+
 /// The signals of a connector; `None` where it takes none.
 pub(crate) fn open(
     checked: &Checked,
@@ -70,7 +80,6 @@ fn topic(checked: &Checked) -> Result<Topic, Failed> {
     kafka.request_timeout = KAFKA_LIMIT;
     let settings = wiring::settings(checked);
     let of_signals = wiring::signals_kafka(config, kafka.clone());
-    let notified = |channel: &str| config.notification_enabled_channels.iter().any(|one| one == channel);
     Ok(Topic {
         signals: TopicReader::in_group(
             &of_signals,
@@ -83,8 +92,8 @@ fn topic(checked: &Checked) -> Result<Topic, Failed> {
         following: Following::new(&config.anchor_topic_name, &config.name),
         layout: layout::split(&settings.selection, settings.tasks_max).id,
         kafka,
-        sink: notified("sink").then(|| config.notification_sink_topic_name.clone()),
-        log: notified("log"),
+        sink: notified(config).map(str::to_owned),
+        log: tells(config, "log"),
         writer: None,
     })
 }

@@ -19,6 +19,11 @@ pub(crate) fn transport(found: i32) -> bool {
     )
 }
 
+/// Whether a partition has no leader yet, or another than the client believes: it asks again by itself.
+pub(crate) fn leaderless(found: i32) -> bool {
+    matches!(found, code::LEADER_NOT_AVAILABLE | code::NOT_LEADER_FOR_PARTITION)
+}
+
 fn refused(found: i32) -> bool {
     matches!(
         found,
@@ -74,7 +79,7 @@ pub(crate) fn request(error: &NativeError, what: &str, place: &str, next: Next) 
     if matches!(found, code::MSG_SIZE_TOO_LARGE | code::RECORD_LIST_TOO_LARGE) {
         return too_large(place, 0, error);
     }
-    if transport(found) || error.retriable {
+    if transport(found) || leaderless(found) || error.retriable {
         return unreachable(error, what, place, next);
     }
     unsettled(what, place, error)

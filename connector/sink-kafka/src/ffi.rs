@@ -47,6 +47,8 @@ pub(crate) mod code {
     pub(crate) const AUTO_OFFSET_RESET: i32 = -140;
     pub(crate) const OFFSET_OUT_OF_RANGE: i32 = 1;
     pub(crate) const UNKNOWN_TOPIC_OR_PART: i32 = 3;
+    pub(crate) const LEADER_NOT_AVAILABLE: i32 = 5;
+    pub(crate) const NOT_LEADER_FOR_PARTITION: i32 = 6;
     pub(crate) const MSG_SIZE_TOO_LARGE: i32 = 10;
     pub(crate) const RECORD_LIST_TOO_LARGE: i32 = 18;
     pub(crate) const TOPIC_AUTHORIZATION_FAILED: i32 = 29;

@@ -21,6 +21,9 @@ pub use crate::ffi::Message;
 /// How long a read waits before it looks whether it should go on.
 const PAUSE: Duration = Duration::from_millis(200);
 
+/// How long is waited for a partition to have a leader before it is asked again.
+const LEADERLESS: Duration = Duration::from_millis(100);
+
 /// First offset of a partition, and its ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Watermarks {
@@ -115,14 +118,24 @@ impl TopicReader {
 
     /// A partition's offsets now.
     pub fn watermarks(&self, topic: &str, partition: i32) -> Result<Watermarks> {
-        let failed = |error: NativeError| asked(&error, "to tell a partition's offsets", topic);
-        let (first, end) = self.uncommitted.watermarks(topic, partition, self.limit).map_err(failed)?;
+        let (first, end) = self.ends(&self.uncommitted, topic, partition)?;
         Ok(Watermarks { first, stable: self.stable(topic, partition)?, end })
     }
 
+    /// A topic that was made a moment ago may have no leader yet, which is waited for within the limit.
+    fn ends(&self, client: &Client, topic: &str, partition: i32) -> Result<(i64, i64)> {
+        let deadline = Instant::now() + self.limit;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match client.watermarks(topic, partition, left) {
+                Err(error) if fault::leaderless(error.code) && left > LEADERLESS => std::thread::sleep(LEADERLESS),
+                found => return found.map_err(|error| asked(&error, "to tell a partition's offsets", topic)),
+            }
+        }
+    }
+
     fn stable(&self, topic: &str, partition: i32) -> Result<i64> {
-        let found = self.committed.watermarks(topic, partition, self.limit);
-        found.map(|(_, stable)| stable).map_err(|error| asked(&error, "to tell a partition's offsets", topic))
+        self.ends(&self.committed, topic, partition).map(|(_, stable)| stable)
     }
 
     /// Gives each committed record of `ranges` (partition: first offset, end), each partition in its order. An end past

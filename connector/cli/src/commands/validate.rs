@@ -12,7 +12,7 @@ use super::catalogue::{self, Catalogue, Entry};
 use super::{collisions, table, words};
 use crate::arguments::{Form, Global};
 use crate::failure::{Exit, Failed};
-use crate::{configuration, memory, messages, selection, wiring};
+use crate::{configuration, memory, messages, own_topics, selection, wiring};
 
 /// Checks, and prints what would be made.
 pub(crate) fn run(global: &Global) -> Result<Exit, Failed> {
@@ -91,8 +91,8 @@ fn human(config: &Config, entries: &[Entry]) -> String {
     }
     let _ = writeln!(out, "\ntopics of its own");
     let mut table = table::plain(&["TOPIC", "PARTITIONS", "CLEANUP", "HOLDS"], &[1]);
-    for (topic, partitions, cleanup, holds) in own_topics(config) {
-        table.add_row([topic, &number(partitions), cleanup, holds]);
+    for topic in own_topics::all(config) {
+        table.add_row([topic.name, &number(topic.partitions), topic.cleanup(), topic.holds]);
     }
     let _ = writeln!(out, "{}", table.trim_fmt());
     let made = if config.topic_creation_enable { "made where they are missing" } else { "must be there" };
@@ -104,14 +104,6 @@ fn human(config: &Config, entries: &[Entry]) -> String {
         words::plural(entries.len(), "collection")
     );
     out
-}
-
-fn own_topics(config: &Config) -> [(&str, i32, &'static str, &'static str); 3] {
-    [
-        (config.anchor_topic_name.as_str(), 1, "compact", "anchors; subjects -key, -value"),
-        (config.quarantine_topic_name.as_str(), -1, "delete", "documents that did not fit"),
-        (config.offset_storage_topic.as_str(), config.offset_storage_partitions, "compact", "positions"),
-    ]
 }
 
 fn number(partitions: i32) -> String {
@@ -137,9 +129,9 @@ fn machine(config: &Config, entries: &[Entry]) -> String {
             })
         })
         .collect();
-    let own: Vec<Value> = own_topics(config)
+    let own: Vec<Value> = own_topics::all(config)
         .iter()
-        .map(|(topic, partitions, cleanup, _)| json!({"topic": topic, "partitions": partitions, "cleanup": cleanup}))
+        .map(|own| json!({"topic": own.name, "partitions": own.partitions, "cleanup": own.cleanup()}))
         .collect();
     let answer = json!({
         "version": 1,

@@ -18,6 +18,7 @@ use super::{ask_registry, ask_source};
 use crate::commands::catalogue::Catalogue;
 use crate::commands::status;
 use crate::failure::Failed;
+use crate::own_topics;
 use crate::wiring;
 
 /// What may be lost between a limit of ours and one of a client below it.
@@ -113,12 +114,8 @@ async fn topics(
     let config = &checked.config;
     let place = config.bootstrap_servers.as_str();
     let data: Vec<String> = data.iter().map(|data| data.topic.clone()).collect();
-    let own = [
-        (ControlTopic::Offsets, config.offset_storage_topic.clone()),
-        (ControlTopic::Anchors, config.anchor_topic_name.clone()),
-        (ControlTopic::Quarantine, config.quarantine_topic_name.clone()),
-    ];
-    let all: Vec<String> = data.iter().cloned().chain(own.iter().map(|(_, name)| name.clone())).collect();
+    let own = own_topics::all(config);
+    let all: Vec<String> = data.iter().cloned().chain(own.iter().map(|own| own.name.to_owned())).collect();
     let id = format!("{}-{}-doctor", config.group_id, config.name);
     let wide = limit + SLACK * 4;
     let [for_names, for_topics, for_transactions] = [(); 3].map(|()| Arc::clone(&examiner));
@@ -137,7 +134,7 @@ async fn topics(
     let obstacles = match &topics {
         Ok(there) if config.topic_creation_enable => {
             let data: Vec<String> = data.into_iter().filter(|name| !there.contains_key(name)).collect();
-            let own = own.into_iter().filter(|(_, name)| !there.contains_key(name)).map(|(topic, _)| topic);
+            let own = own.iter().filter(|own| !there.contains_key(own.name)).filter_map(|own| own.made_as);
             let own: Vec<ControlTopic> = own.collect();
             blocking(wide, place, move || examiner.obstacles(&data, &own)).await
         }

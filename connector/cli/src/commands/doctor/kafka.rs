@@ -6,6 +6,7 @@ use moorline_sink_kafka::ClusterFacts;
 
 use super::facts::KafkaFacts;
 use super::finding::{Area, Finding};
+use crate::{own_topics, signalling};
 
 /// All verdicts on the brokers. `principal` is who the rights are for.
 pub(super) fn verdicts(config: &Config, facts: &KafkaFacts) -> Vec<Finding> {
@@ -60,7 +61,7 @@ pub(super) fn with_rights(config: &Config, finding: Finding) -> Finding {
     let acl = format!("kafka-acls --bootstrap-server {} --add --allow-principal User:{user}", config.bootstrap_servers);
     let id = format!("{}-{}-", config.group_id, config.name);
     let prefix = format!("{}{}", config.topic_prefix, config.topic_delimiter);
-    finding
+    let finding = finding
         .shell(format!(
             "{acl} --operation Write --operation Describe --transactional-id {id} --resource-pattern-type prefixed"
         ))
@@ -68,12 +69,17 @@ pub(super) fn with_rights(config: &Config, finding: Finding) -> Finding {
             "{acl} --operation Read --operation Write --operation Describe --operation DescribeConfigs \
              --operation Create --topic {prefix} --resource-pattern-type prefixed"
         ))
-        .shell(format!(
-            "{acl} --operation Read --operation Write --operation Describe --operation DescribeConfigs \
-             --operation Create --topic {}",
-            config.offset_storage_topic
-        ))
-        .shell(format!("{acl} --operation DescribeConfigs --operation IdempotentWrite --cluster"))
+        .shell(format!("{acl} --operation DescribeConfigs --operation IdempotentWrite --cluster"));
+    let finding = if signalling::heard(config) {
+        finding.shell(format!("{acl} --operation Read --group {}", config.signal_kafka_group_id))
+    } else {
+        finding
+    };
+    own_topics::all(config).iter().filter(|own| !own.name.starts_with(&prefix)).fold(finding, |finding, own| {
+        let needs: Vec<String> = own.needs.iter().map(|one| format!("--operation {}", one.name())).collect();
+        let made = if own.made_as.is_some() { " --operation DescribeConfigs --operation Create" } else { "" };
+        finding.shell(format!("{acl} {}{made} --topic {}", needs.join(" "), own.name))
+    })
 }
 
 /// How many copies a new topic would have.
@@ -123,11 +129,11 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_comes_with_the_four_rights() {
+    fn a_refusal_comes_with_all_rights() {
         let config = config("collection.include.list=a.b\nkafka.sasl.username=me");
         let refused = Problem::new("MOOR-3002", "x", "y", "z", "w");
         let commands = with_rights(&config, Finding::error(Area::Kafka, refused)).commands;
-        assert_eq!(commands.len(), 4);
+        assert_eq!(commands.len(), 6);
         assert!(commands.iter().all(|c| c.text.contains("--allow-principal User:me")), "{commands:?}");
         assert!(commands[0].text.contains("--transactional-id g-shop-"), "{commands:?}");
     }

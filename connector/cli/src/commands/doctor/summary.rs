@@ -7,6 +7,7 @@ use super::collections::wants_images;
 use super::facts::{Facts, KafkaFacts, Registered, SourceFacts};
 use super::finding::{Area, Finding, Severity};
 use crate::commands::words;
+use crate::own_topics;
 
 /// The lines, the last one with the count of findings.
 pub(super) fn lines(config: &Config, facts: &Facts, findings: &[Finding]) -> Vec<String> {
@@ -19,7 +20,9 @@ pub(super) fn lines(config: &Config, facts: &Facts, findings: &[Finding]) -> Vec
         Err(problem) => format!("MongoDB not asked: {}", problem.what),
     };
     let kafka = match &facts.kafka {
-        Ok(kafka) => of_kafka(kafka, facts.data.len(), &well(&[Area::Kafka, Area::Topics])),
+        Ok(kafka) => {
+            of_kafka(kafka, facts.data.len() + own_topics::all(config).len(), &well(&[Area::Kafka, Area::Topics]))
+        }
         Err(problem) => format!("Kafka not asked: {}", problem.what),
     };
     let registry = match &facts.registry {
@@ -53,7 +56,7 @@ fn of_source(config: &Config, facts: &SourceFacts, well: &str) -> String {
     let captured: Vec<_> = facts.captured().collect();
     let with = captured.iter().filter(|collection| collection.images).count();
     let images = match (with, wants_images(config)) {
-        (0, None) => "pre-images off (fine for document)".to_owned(),
+        (0, None) => format!("pre-images off (fine for {})", config.output_format.name()),
         (with, None) => format!("pre-images on for {with} of {}", captured.len()),
         (with, Some(_)) if with == captured.len() => "pre-images on".to_owned(),
         (with, Some(_)) => format!("pre-images on for {with} of {}, wanted for all", captured.len()),
@@ -78,7 +81,7 @@ fn of_kafka(facts: &KafkaFacts, topics: usize, well: &str) -> String {
     format!(
         "Kafka {} {well} | transactions {transactions} | {there} of {} topics exist",
         words::plural(facts.cluster.brokers, "broker"),
-        topics + 3
+        topics
     )
 }
 

@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use moorline_config::Config;
 use moorline_pipeline::error::Problem;
 use moorline_pipeline::offsets::Progress;
+use moorline_pipeline::sink::ControlTopic;
 use moorline_sink_kafka::{Obstacle, Operation, TopicFacts};
 
 use super::facts::{DataTopic, KafkaFacts};
 use super::finding::{Area, Finding, some_of};
 use super::kafka;
 use crate::commands::{collisions, words};
+use crate::own_topics::{self, OwnTopic};
 
 /// All verdicts on topics. `limit` is the most bytes of a record.
 pub(super) fn verdicts(config: &Config, facts: &KafkaFacts, data: &[DataTopic], limit: u64) -> Vec<Finding> {
@@ -35,9 +37,9 @@ pub(super) fn verdicts(config: &Config, facts: &KafkaFacts, data: &[DataTopic], 
             Err(problem) => found.push(kafka::with_rights(config, Finding::error(Area::Topics, kafka::copy(problem)))),
         }
     }
-    for (name, holds) in own(config) {
-        if let Some(Ok(topic)) = topics.get(name) {
-            found.extend(kept(config, name, holds, topic));
+    for own in own_topics::all(config).iter().filter(|own| own.compacted) {
+        if let Some(Ok(topic)) = topics.get(own.name) {
+            found.extend(kept(config, own, topic));
         }
     }
     for progress in facts.progress.iter().flatten() {
@@ -51,11 +53,6 @@ pub(super) fn verdicts(config: &Config, facts: &KafkaFacts, data: &[DataTopic], 
         found.push(obstructed(config, facts, name, obstacle));
     }
     found
-}
-
-/// Topics of the connector's own that must be compacted, and what they hold.
-fn own(config: &Config) -> [(&str, &'static str); 2] {
-    [(config.offset_storage_topic.as_str(), "positions"), (config.anchor_topic_name.as_str(), "anchors")]
 }
 
 fn setting<'a>(topic: &'a TopicFacts, key: &str) -> Option<&'a str> {
@@ -142,10 +139,8 @@ fn copies(config: &Config, name: &str, topic: &TopicFacts) -> Option<Finding> {
 
 fn rights(config: &Config, name: &str, topic: &TopicFacts) -> Option<Finding> {
     let allowed = topic.allowed.as_ref()?;
-    let mut needed = vec![Operation::Write, Operation::Describe];
-    if name == config.offset_storage_topic {
-        needed.push(Operation::Read);
-    }
+    let own = own_topics::all(config).into_iter().find(|own| own.name == name).map(|own| own.needs);
+    let needed = own.unwrap_or(&[Operation::Write, Operation::Describe]);
     let missing: Vec<&str> = needed.iter().filter(|one| !allowed.contains(one)).map(|one| one.name()).collect();
     if missing.is_empty() {
         return None;
@@ -161,13 +156,16 @@ fn rights(config: &Config, name: &str, topic: &TopicFacts) -> Option<Finding> {
 }
 
 /// Whether what must stay is kept.
-fn kept(config: &Config, name: &str, holds: &str, topic: &TopicFacts) -> Option<Finding> {
+fn kept(config: &Config, own: &OwnTopic<'_>, topic: &TopicFacts) -> Option<Finding> {
+    let name = own.name;
+    let positions = own.made_as == Some(ControlTopic::Offsets);
+    let holds = if positions { "positions" } else { "anchors" };
     let policy = setting(topic, "cleanup.policy").filter(|policy| *policy != "compact")?;
     let problem = Problem::new(
         "MOOR-3037",
         format!("topic `{name}` holds {holds} and does not keep them"),
         format!("cleanup.policy={policy}"),
-        if holds == "positions" {
+        if positions {
             "once retention takes the last position, the connector starts anew: it takes all snapshots again"
         } else {
             "once retention takes an anchor, nothing tells any more what the data up to it was"
@@ -229,8 +227,11 @@ fn missing(config: &Config, facts: &KafkaFacts, data: &[DataTopic]) -> Option<Fi
         return None;
     }
     let topics = facts.topics.as_ref().ok()?;
-    let own = own(config).map(|(name, _)| name);
-    let wanted = data.iter().map(|data| data.topic.as_str()).chain(own).chain([config.quarantine_topic_name.as_str()]);
+    let own = own_topics::all(config);
+    let wanted = data
+        .iter()
+        .map(|data| data.topic.as_str())
+        .chain(own.iter().filter(|own| own.made_as.is_some()).map(|own| own.name));
     let missing: Vec<&str> = wanted.filter(|name| !topics.contains_key(*name)).collect();
     let first = missing.first()?;
     let problem = Problem::new(
@@ -241,7 +242,8 @@ fn missing(config: &Config, facts: &KafkaFacts, data: &[DataTopic]) -> Option<Fi
         "make them, or topic.creation.enable=true",
     );
     let command = |name: &&str| {
-        let policy = if own.contains(name) { "compact" } else { "delete --config retention.ms=-1" };
+        let compacted = own.iter().any(|own| own.name == *name && own.compacted);
+        let policy = if compacted { "compact" } else { "delete --config retention.ms=-1" };
         format!(
             "kafka-topics --bootstrap-server {} --create --topic {name} --config cleanup.policy={policy}",
             config.bootstrap_servers
