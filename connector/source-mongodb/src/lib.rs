@@ -49,6 +49,17 @@ impl MongoSource {
     pub async fn connect(settings: Settings) -> Result<Self> {
         Ok(Self { connection: Arc::new(Connection::new(settings).await?) })
     }
+
+    /// Ends cursors, sessions and connections, before the runtime ends: a client that is only dropped does that in a task
+    /// of its own, which panics where its pool is gone first. Waits no longer than `limit`.
+    pub async fn close(&self, limit: Duration) {
+        let (client, _) = self.connection.client();
+        // A driver's future is never dropped halfway.
+        let closing = tokio::spawn(async move { client.shutdown().await });
+        if tokio::time::timeout(limit, closing).await.is_err() {
+            tracing::debug!("the connections to the source did not end in time");
+        }
+    }
 }
 
 impl Source for MongoSource {

@@ -34,6 +34,9 @@ use crate::{configuration, control, messages, progress, signalling, wiring};
 /// How long a clean stop may take: a commit's longest answer and what is before it.
 const STOP_LIMIT: Duration = Duration::from_secs(75);
 
+/// How long the source's connections may take to end.
+const CLOSE_LIMIT: Duration = Duration::from_secs(1);
+
 /// Flags of `run`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -115,7 +118,13 @@ async fn connector(
     let reach = async {
         let source = async {
             let source = wiring::source(&checked.config).await?;
-            source.identity().await.map(|_| source)
+            match source.identity().await {
+                Ok(_) => Ok(source),
+                Err(failure) => {
+                    source.close(CLOSE_LIMIT).await;
+                    Err(failure)
+                }
+            }
         };
         tokio::try_join!(source, registry.latest(&subject)).map(|(source, _)| source)
     };
@@ -127,8 +136,9 @@ async fn connector(
     let (source, sink, handle) = (Arc::clone(source), Arc::new(sink), Arc::new(Handle::default()));
     let settings = wiring::settings(checked);
     let hearing = hear(checked, &handle, &report, &stop).await?;
-    let ended = moorline_runtime::run(source, sink, registry, settings, until, stop, report, handle).await;
+    let ended = moorline_runtime::run(Arc::clone(&source), sink, registry, settings, until, stop, report, handle).await;
     hearing.cancel();
+    source.close(CLOSE_LIMIT).await;
     Ok(ended?)
 }
 
