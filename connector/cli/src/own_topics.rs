@@ -10,6 +10,8 @@ use crate::signalling;
 
 /// A topic of the connector's own.
 pub(crate) struct OwnTopic<'a> {
+    /// The key that names it.
+    pub(crate) key: &'static str,
     pub(crate) name: &'a str,
     /// What it holds, in few words.
     pub(crate) holds: &'static str,
@@ -36,37 +38,67 @@ const BOTH: &[Operation] = &[Operation::Write, Operation::Read, Operation::Descr
 
 /// All of them, as the configuration has it.
 pub(crate) fn all(config: &Config) -> Vec<OwnTopic<'_>> {
-    let made = |name, holds, partitions, compacted, topic, needs| OwnTopic {
-        name,
-        holds,
-        partitions,
-        compacted,
-        made_as: Some(topic),
-        needs,
-    };
-    let anchors = config.anchor_topic_name.as_str();
     let mut topics = vec![
-        made(anchors, "anchors; subjects -key, -value", 1, true, ControlTopic::Anchors, WRITES),
-        made(&config.quarantine_topic_name, "documents that did not fit", -1, false, ControlTopic::Quarantine, WRITES),
-        made(
-            &config.offset_storage_topic,
-            "positions",
-            config.offset_storage_partitions,
-            true,
-            ControlTopic::Offsets,
-            BOTH,
-        ),
+        OwnTopic {
+            key: "anchor.topic.name",
+            name: &config.anchor_topic_name,
+            holds: "anchors; subjects -key, -value",
+            partitions: 1,
+            compacted: true,
+            made_as: Some(ControlTopic::Anchors),
+            needs: WRITES,
+        },
+        OwnTopic {
+            key: "quarantine.topic.name",
+            name: &config.quarantine_topic_name,
+            holds: "documents that did not fit",
+            partitions: -1,
+            compacted: false,
+            made_as: Some(ControlTopic::Quarantine),
+            needs: WRITES,
+        },
+        OwnTopic {
+            key: "offset.storage.topic",
+            name: &config.offset_storage_topic,
+            holds: "positions",
+            partitions: config.offset_storage_partitions,
+            compacted: true,
+            made_as: Some(ControlTopic::Offsets),
+            needs: BOTH,
+        },
     ];
     if let Some(name) = &config.topic_transaction {
-        let holds = "begin and end of transactions; subjects -key, -value";
-        topics.push(made(name, holds, -1, false, ControlTopic::Transactions, WRITES));
+        topics.push(OwnTopic {
+            key: "topic.transaction",
+            name,
+            holds: "begin and end of transactions; subjects -key, -value",
+            partitions: -1,
+            compacted: false,
+            made_as: Some(ControlTopic::Transactions),
+            needs: WRITES,
+        });
     }
-    let others = |name, holds, needs| OwnTopic { name, holds, partitions: 1, compacted: false, made_as: None, needs };
     if signalling::heard(config) && config.signal_kafka_bootstrap_servers == config.bootstrap_servers {
-        topics.push(others(config.signal_kafka_topic.as_str(), "signals to it", READS));
+        topics.push(OwnTopic {
+            key: "signal.kafka.topic",
+            name: &config.signal_kafka_topic,
+            holds: "signals to it",
+            partitions: 1,
+            compacted: false,
+            made_as: None,
+            needs: READS,
+        });
     }
     if let Some(name) = signalling::notified(config) {
-        topics.push(others(name, "what became of signals", WRITES));
+        topics.push(OwnTopic {
+            key: "notification.sink.topic.name",
+            name,
+            holds: "what became of signals",
+            partitions: 1,
+            compacted: false,
+            made_as: None,
+            needs: WRITES,
+        });
     }
     topics
 }

@@ -29,6 +29,7 @@ use moorline_source_mongodb::{MongoSource, Settings as SourceSettings, Tls, reda
 use secrecy::ExposeSecret as _;
 
 use crate::failure::Failed;
+use crate::own_topics;
 use crate::selection::selection;
 use crate::types;
 
@@ -219,7 +220,7 @@ pub(crate) fn settings(checked: &Checked) -> Settings {
         anchor_full_every: config.anchor_full_every,
         anchor_digest: config.anchor_digest == moorline_config::AnchorDigest::Sum256,
         anchor_topic: config.anchor_topic_name.clone(),
-        own_topics: own_topics(config).into_iter().map(|(_, topic)| topic.to_owned()).collect(),
+        own_topics: own_topics::all(config).into_iter().map(|own| own.name.to_owned()).collect(),
         max_record_bytes: record_limit(config),
         oversize: match config.record_oversize_handling {
             moorline_config::OversizeHandling::Halt => Oversize::Halt,
@@ -229,19 +230,6 @@ pub(crate) fn settings(checked: &Checked) -> Settings {
         worker: worker(),
         version: VERSION.to_owned(),
     }
-}
-
-/// The topics that are the connector's own and no collection's, each with the key that names it.
-pub(crate) fn own_topics(config: &Config) -> Vec<(&'static str, &str)> {
-    let mut own = vec![
-        ("offset.storage.topic", config.offset_storage_topic.as_str()),
-        ("anchor.topic.name", &config.anchor_topic_name),
-        ("quarantine.topic.name", &config.quarantine_topic_name),
-        ("signal.kafka.topic", &config.signal_kafka_topic),
-        ("notification.sink.topic.name", &config.notification_sink_topic_name),
-    ];
-    own.extend(config.topic_transaction.as_deref().map(|topic| ("topic.transaction", topic)));
-    own
 }
 
 /// Names and forms of what is written.

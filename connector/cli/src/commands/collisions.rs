@@ -10,14 +10,14 @@ use moorline_pipeline::contract::names;
 use moorline_pipeline::error::Problem;
 use moorline_pipeline::model::Namespace;
 
-use crate::wiring;
+use crate::own_topics;
 
 /// Everything that is wrong with the topics of these collections.
 pub(super) fn of(config: &Config, topics: &[(&Namespace, &str)]) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut seen: BTreeMap<String, (String, &str)> = BTreeMap::new();
-    for (key, topic) in wiring::own_topics(config) {
-        seen.insert(topic.replace('.', "_"), (format!("`{key}`"), topic));
+    for own in own_topics::all(config) {
+        seen.insert(own.name.replace('.', "_"), (format!("`{}`", own.key), own.name));
     }
     for &(namespace, topic) in topics {
         if !names::is_topic(topic) {
