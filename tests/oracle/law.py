@@ -57,6 +57,8 @@ class Export:
         self.topics = topics
         self.topic = entry["topic"]
         self.records = records
+        for record in records:
+            record.text_schemas = entry["key_schema_id"], entry["value_schema_ids"]
 
     @classmethod
     def read(cls, topics: Topics, entry: dict, newest: bool = True) -> "Export":

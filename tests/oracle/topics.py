@@ -23,6 +23,8 @@ from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
+from . import json_text
+
 Ranges = dict[int, tuple[int, int]]
 
 
@@ -42,14 +44,25 @@ class Record:
     headers: dict[str, str]
     timestamp: int
     decoder: "Decoder" = field(repr=False)
+    # Of records that are JSON text, which name no schema: the ids that the anchor gives for keys and values.
+    text_schemas: tuple[int, list[int]] | None = field(default=None, repr=False)
 
     @cached_property
     def key(self):
-        return self.decoder.decode(self.topic, MessageField.KEY, self.key_bytes)
+        return self._decoded(MessageField.KEY, self.key_bytes)
 
     @cached_property
     def value(self):
-        return self.decoder.decode(self.topic, MessageField.VALUE, self.value_bytes)
+        return self._decoded(MessageField.VALUE, self.value_bytes)
+
+    def _decoded(self, part: MessageField, data: bytes | None):
+        if not json_text.is_text(data):
+            return self.decoder.decode(self.topic, part, data)
+        found = json_text.parsed(data)
+        if self.text_schemas is None:
+            return found
+        identifier = self.key_schema_id if part == MessageField.KEY else self.value_schema_id
+        return json_text.value(found, self.decoder.schema(identifier))
 
     @cached_property
     def hashed(self) -> int:
@@ -65,10 +78,18 @@ class Record:
 
     @property
     def key_schema_id(self) -> int:
+        if json_text.is_text(self.key_bytes) and self.text_schemas:
+            return self.text_schemas[0]
         return schema_id(self.key_bytes)
 
     @property
     def value_schema_id(self) -> int:
+        if json_text.is_text(self.value_bytes) and self.text_schemas:
+            # The names of a text are those of one schema, whose record it is.
+            names = list(json_text.parsed(self.value_bytes))
+            known = [number for number in self.text_schemas[1] if json_text.names(self.decoder.schema(number)) == names]
+            assert len(known) == 1, f"{self.place}: {names} are those of the schemas {known}"
+            return known[0]
         return schema_id(self.value_bytes)
 
     @property

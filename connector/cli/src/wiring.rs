@@ -12,7 +12,7 @@ use moorline_control::Address;
 use moorline_pipeline::contract::model::{Drift, Limits, Unknown};
 use moorline_pipeline::contract::output::metadata::{Column, Fact};
 use moorline_pipeline::contract::output::renames::Renames;
-use moorline_pipeline::contract::output::{Form, Origin, Output, Rules};
+use moorline_pipeline::contract::output::{Converter, Converters, Form, Origin, Output, Rules};
 use moorline_pipeline::error::{Problem, Result};
 use moorline_pipeline::model::ClusterTime;
 use moorline_pipeline::source::{Images, Selection};
@@ -252,9 +252,14 @@ pub(crate) fn output(config: &Config) -> Rules {
                 OutputFormat::Envelope => Form::Envelope,
             },
             origin: Origin { version: VERSION.to_owned(), name: config.topic_prefix.clone() },
+            converters: Converters { key: converter(config.key_converter), value: converter(config.value_converter) },
             ..types::output(config)
         },
     }
+}
+
+fn converter(of: moorline_config::Converter) -> Converter {
+    if of.is_json() { Converter::Json } else { Converter::Avro }
 }
 
 /// Facts by their names, which the configuration's own checks know.

@@ -93,6 +93,8 @@ pub(crate) fn config(given: &Given, report: &mut Report<'_>) -> Config {
         schema_registry_bearer_auth_token: given.secret("schema.registry.bearer.auth.token"),
         schema_registry_ssl_truststore_location: given.path("schema.registry.ssl.truststore.location"),
         schema_registry_ssl_keystore_location: given.path("schema.registry.ssl.keystore.location"),
+        key_converter: given.choice("key.converter"),
+        value_converter: given.choice("value.converter"),
         auto_register_schemas: given.boolean("auto.register.schemas").unwrap_or(contract_mode == ContractMode::Infer),
         contract_mode,
         contract_path: given.path("contract.path").unwrap_or_else(|| PathBuf::from("schemas")),

@@ -222,3 +222,26 @@ choice! {
         None = "none",
     }
 }
+
+choice! {
+    /// `key.converter`, `value.converter`.
+    Converter {
+        /// Avro in Confluent's wire format.
+        Avro = "avro",
+        /// The same, by Confluent's class.
+        ConfluentAvro = "io.confluent.connect.avro.AvroConverter",
+        /// The same, by Apicurio's class.
+        ApicurioAvro = "io.apicurio.registry.utils.converter.AvroConverter",
+        /// JSON text.
+        Json = "json",
+        /// The same, by Connect's class.
+        ConnectJson = "org.apache.kafka.connect.json.JsonConverter",
+    }
+}
+
+impl Converter {
+    /// Whether records are JSON text.
+    pub const fn is_json(self) -> bool {
+        matches!(self, Self::Json | Self::ConnectJson)
+    }
+}

@@ -12,8 +12,9 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::choice::{
-    AnchorDigest, AuthenticationMechanism, CaptureMode, CompressionType, ContractMode, DeleteHandling, Drift,
-    ErrorsTolerance, FullUpdateType, MatchMode, OplogGuard, OutputFormat, OversizeHandling, SnapshotMode, Unknown,
+    AnchorDigest, AuthenticationMechanism, CaptureMode, CompressionType, ContractMode, Converter, DeleteHandling,
+    Drift, ErrorsTolerance, FullUpdateType, MatchMode, OplogGuard, OutputFormat, OversizeHandling, SnapshotMode,
+    Unknown,
 };
 use crate::client_keys::ClientKeys;
 use crate::listener::ListenAddress;
@@ -171,6 +172,10 @@ pub struct Config {
     pub schema_registry_ssl_truststore_location: Option<PathBuf>,
     /// Own certificate and key, PEM.
     pub schema_registry_ssl_keystore_location: Option<PathBuf>,
+    /// How keys of data topics are written.
+    pub key_converter: Converter,
+    /// How values of data topics are written.
+    pub value_converter: Converter,
     /// Whether schemas are registered; else they must be there.
     pub auto_register_schemas: bool,
 

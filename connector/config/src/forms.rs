@@ -1,6 +1,6 @@
 //! What contradicts itself among the keys that say what records look like.
 
-use crate::choice::{CaptureMode, DeleteHandling, OutputFormat};
+use crate::choice::{CaptureMode, Converter, DeleteHandling, OutputFormat};
 use crate::codes;
 use crate::config::Config;
 use crate::given::Given;
@@ -38,6 +38,7 @@ pub const FACTS: &[&str] = &[
 pub(crate) fn check(config: &Config, given: &Given, report: &mut Report<'_>) {
     facts("add.fields", &config.add_fields, given, report);
     facts("add.headers", &config.add_headers, given, report);
+    texts(config, given, report);
     let mut contradiction = |key: &str, what: &str, why: &str, fix: &str| {
         let line = given.line(key).unwrap_or(report.end());
         report.mistake(line, codes::CONTRADICTION, what.to_owned(), why, vec![fix.to_owned()]);
@@ -101,6 +102,18 @@ pub(crate) fn check(config: &Config, given: &Given, report: &mut Report<'_>) {
             "one of the two would have no effect",
             "capture.mode=change_streams_update_full, or take capture.mode.full.update.type out",
         );
+    }
+}
+
+/// Connect's class is taken for the choice that it stands for, and its text is not the same.
+fn texts(config: &Config, given: &Given, report: &mut Report<'_>) {
+    for (key, converter) in [("key.converter", config.key_converter), ("value.converter", config.value_converter)] {
+        if let (Some(line), Converter::ConnectJson) = (given.line(key), converter) {
+            let what = format!("`{key}` names Connect's class, and the text is Moorline's");
+            let why = "times are ISO 8601 where Connect writes numbers, decimals are text, and JSON in strings stands in its place";
+            let fix = vec![format!("{key}=json, if that is what is wanted; docs/types.md has the forms")];
+            report.warning(line, codes::DOUBTFUL, what, why, fix);
+        }
     }
 }
 

@@ -37,8 +37,9 @@ mod type_choices;
 mod value;
 
 pub use choice::{
-    AnchorDigest, AuthenticationMechanism, CaptureMode, Choice, CompressionType, ContractMode, DeleteHandling, Drift,
-    ErrorsTolerance, FullUpdateType, MatchMode, OplogGuard, OutputFormat, OversizeHandling, SnapshotMode, Unknown,
+    AnchorDigest, AuthenticationMechanism, CaptureMode, Choice, CompressionType, ContractMode, Converter,
+    DeleteHandling, Drift, ErrorsTolerance, FullUpdateType, MatchMode, OplogGuard, OutputFormat, OversizeHandling,
+    SnapshotMode, Unknown,
 };
 pub use client_keys::ClientKeys;
 pub use config::{Config, TopicGroup, TopicPattern, TopicRenames, TopicRule};

@@ -88,7 +88,8 @@ fn one_code_for_each_kind() {
         ("snapshot.fetch.size=5", codes::NOT_YET, "not yet take `5`"),
         ("date.range=1900-01-01", codes::BAD_VALUE, "`date.range` cannot be"),
         ("flatten.struct.delimiter=.", codes::BAD_VALUE, "`flatten.struct.delimiter` cannot be"),
-        ("value.converter=json", codes::NOT_YET, "value.converter"),
+        ("value.converter=io.confluent.connect.json.JsonSchemaConverter", codes::NOT_YET, "value.converter"),
+        ("key.converter=org.apache.kafka.connect.storage.StringConverter", codes::REFUSED, "key.converter"),
         ("value.converter.enhanced.avro.schema.support=true", codes::NOT_YET, "enhanced"),
         ("config.providers=env,vault", codes::NOT_YET, "not yet take `vault`"),
         ("producer.override.buffer.memory=1", codes::NOT_YET, "buffer.memory"),
@@ -171,6 +172,10 @@ fn keys_of_the_framework_are_accepted_with_one_warning() {
     let more = "key.converter=io.confluent.connect.avro.AvroConverter\n\
                 value.converter.schema.registry.url=http://localhost:1\nextended.headers.enabled=false\n";
     assert!(good(more).warnings.is_empty());
+    assert!(good("key.converter=json\nvalue.converter=json\n").warnings.is_empty());
+    let class = good("value.converter=org.apache.kafka.connect.json.JsonConverter\n");
+    assert!(class.config.value_converter.is_json() && !class.config.key_converter.is_json());
+    assert_eq!(class.warnings.iter().map(|warning| warning.code).collect::<Vec<_>>(), [codes::DOUBTFUL]);
     assert!(good("heartbeat.interval.ms=10000\n").warnings.is_empty());
     assert_eq!(good("heartbeat.interval.ms=5000\noffset.flush.interval.ms=500\n").warnings.len(), 2);
     let doubtful = good("collection.exclude.list=orders,shop\\\\.(?!x).*\n").warnings;

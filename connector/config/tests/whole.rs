@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use moorline_config::{
-    AnchorDigest, CompressionType, Config, ContractMode, Drift, ErrorsTolerance, FullUpdateType, Lookup, MatchMode,
-    OplogGuard, OversizeHandling, Reference, SnapshotMode, Unknown, documentation, json_schema, read,
+    AnchorDigest, CompressionType, Config, ContractMode, Converter, Drift, ErrorsTolerance, FullUpdateType, Lookup,
+    MatchMode, OplogGuard, OversizeHandling, Reference, SnapshotMode, Unknown, documentation, json_schema, read,
 };
 use proptest::prelude::*;
 
@@ -59,6 +59,7 @@ fn defaults_are_those_of_the_specification() {
     assert!(config.topic_creation_groups.is_empty());
     assert_eq!(config.field_metadata_prefix, "__");
     assert_eq!(config.record_oversize_handling, OversizeHandling::Halt);
+    assert_eq!((config.key_converter, config.value_converter), (Converter::Avro, Converter::Avro));
     assert_eq!(config.quarantine_topic_name, "p.quarantine");
     assert_eq!(config.errors_tolerance, ErrorsTolerance::None);
     assert_eq!(config.schema_registry_url, ["http://r:1"]);

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use bson::raw::RawBsonRef;
 use bson::rawdoc;
 use moorline_pipeline::anchor::{Counts, Digest, Inexact};
+use moorline_pipeline::contract::output::Converter;
 use moorline_pipeline::model::{ClusterTime, Id, Namespace, Token};
 use moorline_pipeline::offsets::{
     Owner, PartitionProgress, Position, Progress, RangeProgress, Scope, SnapshotProgress, Stored,
@@ -61,6 +62,7 @@ fn progress() -> Progress {
         contract: Some("a91c3e".into()),
         key_schema_id: 111,
         key_schema_digest: "aa".into(),
+        key_converter: Converter::Avro,
         value_schemas: BTreeMap::from([(112, "bb".into()), (118, "cc".into())]),
         counts: Counts { r: 1, c: 2, u: 3, d: 4, tombstones: 5, coalesced: 6, quarantined: 7, spilled: 8 },
         digest: Some(digest),
@@ -118,6 +120,10 @@ fn progress_is_what_it_was_and_reads_back() {
     let stored = golden("progress-1.json", &progress().to_value());
     assert_eq!(Progress::from_value(stored.as_bytes()).unwrap(), progress());
     assert_eq!(String::from_utf8(progress().to_value()).unwrap(), stored);
+    let text = Progress { key_converter: Converter::Json, ..progress() };
+    let stored = golden("progress-1-json-keys.json", &text.to_value());
+    assert_eq!(Progress::from_value(stored.as_bytes()).unwrap(), text);
+    assert_eq!(String::from_utf8(text.to_value()).unwrap(), stored);
 }
 
 #[test]

@@ -13,8 +13,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use moorline_pipeline::anchor::{CollectionDelta, ExportStart, Ledger, PositionFacts};
-use moorline_pipeline::error::Result;
+use moorline_pipeline::contract::output::Converter;
+use moorline_pipeline::error::{Failure, Problem, Result};
 use moorline_pipeline::model::{Namespace, Uuid};
+use moorline_pipeline::offsets::Progress;
 use moorline_pipeline::sink::{Committed, ControlRecord, ControlTopic, Encoded, LaneSink};
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
@@ -76,6 +78,9 @@ impl<K: LaneSink> Committer<K> {
         fresh: bool,
     ) -> Result<Opened> {
         let (index, now) = self.sink.topic(topic)?;
+        if let Some(written) = self.ledger.written_of(namespace) {
+            same_keys(written, topic, bound)?;
+        }
         if let Some(stored) = self.ledger.collection(namespace)
             && stored.epoch == uuid
             && stored.topic == topic
@@ -105,6 +110,7 @@ impl<K: LaneSink> Committer<K> {
             partition_count,
             key_schema_id: bound.key_id,
             key_schema_digest: bound.key_digest.clone(),
+            key_converter: bound.output.converters.key,
             contract: Some(bound.hash.clone()),
             complete,
         });
@@ -221,4 +227,25 @@ impl<K: LaneSink> Committer<K> {
             self.collections[namespace].committed(delta);
         }
     }
+}
+
+/// Refuses keys of another form than those that stand in the topic: they would be other keys of the same documents.
+fn same_keys(written: &Progress, topic: &str, bound: &Bound) -> Result<()> {
+    let name = |converter: Converter| match converter {
+        Converter::Avro => "avro",
+        Converter::Json => "json",
+    };
+    let (before, now) = (name(written.key_converter), name(bound.output.converters.key));
+    if before == now || written.topic != topic || written.partitions.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::halt(Problem::new(
+        "MOOR-5802",
+        format!(
+            "the keys of `{topic}` are {before}, and key.converter={now} would write others for the same documents"
+        ),
+        format!("{}, export {}", written.namespace, written.export),
+        "no record under a new key replaces or deletes one under an old key: each document would stand there twice",
+        format!("key.converter={before}, as before\nor another topic.prefix, under which everything begins anew"),
+    )))
 }

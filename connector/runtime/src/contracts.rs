@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use moorline_pipeline::contract::model::{Contract, Drift, Output, Unknown};
 use moorline_pipeline::contract::output::Rules;
+use moorline_pipeline::contract::plan::Texts;
 use moorline_pipeline::contract::{derive, evolve, file, infer, merge};
 use moorline_pipeline::error::{Failure, Next, Problem, Result};
 use moorline_pipeline::model::Namespace;
@@ -38,6 +39,8 @@ pub struct Bound {
     pub value_digest: String,
     /// SHA-256 of the contract file's text, hex.
     pub hash: String,
+    /// What writes records that are JSON text.
+    pub texts: Texts,
 }
 
 /// Contracts of one connector.
@@ -144,6 +147,8 @@ impl<R: Registry> Contracts<R> {
     async fn bind(&self, contract: Contract, output: Output, on_drift: Drift, unknown: Unknown) -> Result<Bound> {
         let key = derive::key_schema(&contract, &output);
         let value = derive::value_schema(&contract, &output);
+        // Before anything is registered: what can't be written should leave nothing behind.
+        let texts = Texts::of(&contract, &output).map_err(|why| no_text(&contract.namespace, &why.to_string()))?;
         let key_id = self.registry.register(&format!("{}-key", output.topic), &key).await?;
         let value_id = self.registry.register(&format!("{}-value", output.topic), &value).await?;
         Ok(Bound {
@@ -156,6 +161,7 @@ impl<R: Registry> Contracts<R> {
             unknown,
             key_id,
             value_id,
+            texts,
         })
     }
 
@@ -235,5 +241,15 @@ fn no_file(namespace: &Namespace, path: &std::path::Path) -> Failure {
         path.display().to_string(),
         "contract.mode=pinned takes nothing but the files",
         format!("moorline contract infer -c FILE --collection {namespace}\nor contract.mode=infer"),
+    ))
+}
+
+fn no_text(namespace: &Namespace, why: &str) -> Failure {
+    Failure::halt(Problem::new(
+        "MOOR-5801",
+        format!("records of {namespace} can't be written as JSON text"),
+        format!("{namespace}, key.converter or value.converter"),
+        why,
+        "contract.max.depth=12 and a contract made anew, or key.converter=avro and value.converter=avro",
     ))
 }

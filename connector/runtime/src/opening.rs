@@ -83,5 +83,6 @@ fn compile(bound: &Bound, spill: bool) -> Encoder {
         (_, Unknown::Ignore) => UnknownFields::Ignore,
         (_, Unknown::Drift) => UnknownFields::Report,
     };
-    Encoder::new(Plan::compile(&bound.contract, &bound.output, bound.key_id, bound.value_id, unknown).into())
+    let plan = Plan::compile(&bound.contract, &bound.output, bound.key_id, bound.value_id, unknown);
+    Encoder::with_texts(plan.into(), bound.texts.clone())
 }

@@ -81,6 +81,8 @@ pub(super) const PAGES: &[(&str, &str)] = &[
     ("MOOR-5003", include_str!("../../../../docs/errors/MOOR-5003.md")),
     ("MOOR-5007", include_str!("../../../../docs/errors/MOOR-5007.md")),
     ("MOOR-5703", include_str!("../../../../docs/errors/MOOR-5703.md")),
+    ("MOOR-5801", include_str!("../../../../docs/errors/MOOR-5801.md")),
+    ("MOOR-5802", include_str!("../../../../docs/errors/MOOR-5802.md")),
     ("MOOR-6001", include_str!("../../../../docs/errors/MOOR-6001.md")),
     ("MOOR-6002", include_str!("../../../../docs/errors/MOOR-6002.md")),
     ("MOOR-6003", include_str!("../../../../docs/errors/MOOR-6003.md")),

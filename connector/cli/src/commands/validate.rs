@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use moorline_config::{Config, ContractMode};
+use moorline_config::{Config, ContractMode, Converter};
 use moorline_pipeline::error::Problem;
 use serde_json::{Value, json};
 
@@ -83,6 +83,9 @@ fn human(config: &Config, entries: &[Entry]) -> String {
         }
         let _ = writeln!(out, "{}", table.trim_fmt());
     }
+    if let Some(text) = as_text(config) {
+        let _ = writeln!(out, "\n{text}, of what the subjects' schemas say; the topics of its own stay as they are");
+    }
     let patterns = patterns(config);
     if config.collection_include_list.is_empty() && config.database_include_list.is_empty() {
         let _ = writeln!(out, "\nevery collection but those of admin, local and config: the server tells which");
@@ -104,6 +107,20 @@ fn human(config: &Config, entries: &[Entry]) -> String {
         words::plural(entries.len(), "collection")
     );
     out
+}
+
+/// Which parts of data records are JSON text.
+fn as_text(config: &Config) -> Option<&'static str> {
+    match (config.key_converter.is_json(), config.value_converter.is_json()) {
+        (false, false) => None,
+        (false, true) => Some("values are JSON text and keys Avro"),
+        (true, false) => Some("keys are JSON text and values Avro"),
+        (true, true) => Some("keys and values are JSON text"),
+    }
+}
+
+fn form(converter: Converter) -> &'static str {
+    if converter.is_json() { "json" } else { "avro" }
 }
 
 fn number(partitions: i32) -> String {
@@ -138,6 +155,8 @@ fn machine(config: &Config, entries: &[Entry]) -> String {
         "connector": config.name,
         "source": wiring::source_place(config),
         "collections": collections,
+        "key_form": form(config.key_converter),
+        "value_form": form(config.value_converter),
         "patterns": patterns(config),
         "own_topics": own,
         "memory_bytes": memory::most(config),

@@ -7,14 +7,14 @@ const CONVERTERS: &[Word] = &[
     word("avro"),
     word("io.confluent.connect.avro.AvroConverter"),
     word("io.apicurio.registry.utils.converter.AvroConverter"),
-    later("json"),
-    later("org.apache.kafka.connect.json.JsonConverter"),
+    word("json"),
+    word("org.apache.kafka.connect.json.JsonConverter"),
     later("io.confluent.connect.json.JsonSchemaConverter"),
     later("io.confluent.connect.protobuf.ProtobufConverter"),
     refused(
         "org.apache.kafka.connect.storage.StringConverter",
-        "records have a schema, and text has none",
-        "take the key out: keys and values are Avro",
+        "it writes what Java prints of a value, which no reader can rely on",
+        "key.converter=json or value.converter=json, which is text; or take the key out",
     ),
 ];
 const STRATEGIES: &[Word] = &[
@@ -28,6 +28,7 @@ const STRATEGIES: &[Word] = &[
 const BASIC: &[Word] = &[word("USER_INFO"), later("URL"), later("SASL_INHERIT")];
 const BEARER: &[Word] =
     &[word("STATIC_TOKEN"), later("OAUTHBEARER"), later("SASL_OAUTHBEARER_INHERIT"), later("CUSTOM")];
+const SCHEMAS: &str = "the schema stands in the registry, of Avro and of JSON text alike, and never around a record";
 const OFF: &[Word] = &[word("false"), later("true")];
 
 pub(super) const KEYS: &[Definition] = &[
@@ -70,11 +71,17 @@ pub(super) const KEYS: &[Definition] = &[
         .low()
         .only(&[]),
     not_yet("schema.registry.ssl.*", "Passwords of those files, and the rest of Java's TLS keys."),
-    key("key.converter", Kind::Choice(CONVERTERS), "The form of keys: Avro in Confluent's wire format.")
+    key(
+        "key.converter",
+        Kind::Choice(CONVERTERS),
+        "The form of keys in data topics: Avro in Confluent's wire format, or `json`, text for a person's eyes \
+         (docs/types.md). It stays as it is once there are records: the same document would have another key.",
+    )
+    .default("avro")
+    .low(),
+    key("value.converter", Kind::Choice(CONVERTERS), "The form of values in data topics: the same choice.")
         .default("avro")
-        .low()
-        .only(&[]),
-    key("value.converter", Kind::Choice(CONVERTERS), "The form of values.").default("avro").low().only(&[]),
+        .low(),
     key("auto.register.schemas", Kind::Boolean, "Whether schemas are registered; else they must be there.")
         .derived("`true` with `contract.mode=infer`, `false` with `pinned`"),
     key("use.latest.version", Kind::Choice(OFF), "Whether the newest registered schema is taken.")
@@ -89,8 +96,8 @@ pub(super) const KEYS: &[Definition] = &[
         .default("topic")
         .low()
         .only(&[]),
-    ignored("key.converter.schemas.enable", "Avro always has a schema, which stands in the registry"),
-    ignored("value.converter.schemas.enable", "Avro always has a schema, which stands in the registry"),
+    ignored("key.converter.schemas.enable", SCHEMAS),
+    ignored("value.converter.schemas.enable", SCHEMAS),
     refuse(
         "key.converter.apicurio.registry.url",
         "Apicurio is used by its interface that is compatible with Confluent's",

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::anchor::{Counts, Digest, Inexact};
+use crate::contract::output::Converter;
 use crate::model::{Namespace, Uuid};
 
 use super::SnapshotProgress;
@@ -38,6 +39,8 @@ pub struct Progress {
     pub key_schema_id: u32,
     /// Digest of the key schema's text.
     pub key_schema_digest: String,
+    /// How keys are written: what was written under one form can't be replaced or deleted under another.
+    pub key_converter: Converter,
     /// Value schemas used by records of this export: registry id and digest of the text.
     pub value_schemas: BTreeMap<u32, String>,
     /// Records by kind.

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::progress::FORMAT;
 use super::{PartitionProgress, Progress, SnapshotProgress, unreadable};
 use crate::anchor::{Counts, Digest};
+use crate::contract::output::Converter;
 use crate::error::Problem;
 use crate::model::{Namespace, uuid_from_text, uuid_text};
 
@@ -30,6 +31,9 @@ struct Form {
     contract: Option<String>,
     key_schema_id: u32,
     key_schema_digest: String,
+    /// Absent for Avro, which was the only one once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    key_converter: Option<Converter>,
     value_schemas: String,
     #[serde(flatten)]
     counts: CountsForm,
@@ -75,6 +79,7 @@ impl Progress {
             contract: self.contract.clone(),
             key_schema_id: self.key_schema_id,
             key_schema_digest: self.key_schema_digest.clone(),
+            key_converter: Some(self.key_converter).filter(|converter| *converter != Converter::Avro),
             value_schemas: text(&self.value_schemas),
             counts: CountsForm {
                 rows: counts.r,
@@ -121,6 +126,7 @@ impl Form {
             contract: self.contract,
             key_schema_id: self.key_schema_id,
             key_schema_digest: self.key_schema_digest,
+            key_converter: self.key_converter.unwrap_or_default(),
             value_schemas,
             counts: Counts {
                 r: counts.rows,

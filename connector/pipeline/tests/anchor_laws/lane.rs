@@ -7,6 +7,7 @@ use moorline_pipeline::anchor::{
     Anchor, Closed, CollectionDelta, ExportStart, Inexact, LaneFacts, Ledger, Lineage, PositionFacts, decode,
     decode_key,
 };
+use moorline_pipeline::contract::output::Converter;
 use moorline_pipeline::model::{ClusterTime, Namespace};
 use moorline_pipeline::offsets::{Scope, Stored};
 use moorline_pipeline::sink::{ControlRecord, ControlTopic, Deliveries};
@@ -50,6 +51,7 @@ pub(crate) fn export(number: u32, epoch: u8, complete: bool) -> ExportStart {
         partition_count: 3,
         key_schema_id: 100 + number,
         key_schema_digest: "00".into(),
+        key_converter: Converter::Avro,
         contract: Some("ab".into()),
         complete,
     }

@@ -24,4 +24,5 @@ mod laws_key;
 mod misfits;
 mod oracle;
 mod stage;
+mod texts;
 mod wild;

@@ -9,6 +9,7 @@ use moorline_pipeline::anchor::{
     Anchor, AnchorKey, CollectionDelta, ExportStart, LaneFacts, Ledger, Lineage, PositionFacts, decode, encode,
     encode_key,
 };
+use moorline_pipeline::contract::output::Converter;
 use moorline_pipeline::model::{ClusterTime, Namespace};
 use moorline_pipeline::offsets::{Scope, Stored};
 use moorline_pipeline::partition::partition;
@@ -72,6 +73,7 @@ impl Lane {
                 partition_count,
                 key_schema_id: 100,
                 key_schema_digest: "00".into(),
+                key_converter: Converter::Avro,
                 contract: Some("a91c3e0000".into()),
                 complete: true,
             });

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::anchor::{Anchor, Lineage};
+use crate::contract::output::Converter;
 use crate::model::{ClusterTime, Namespace, Token, Uuid};
 use crate::offsets::Scope;
 use crate::sink::{ControlRecord, TopicIndex};
@@ -61,6 +62,8 @@ pub struct ExportStart {
     pub key_schema_id: u32,
     /// Digest of the key schema's text.
     pub key_schema_digest: String,
+    /// How keys are written.
+    pub key_converter: Converter,
     /// SHA-256 of the contract in force, hex.
     pub contract: Option<String>,
     /// Whether nothing is to be snapshotted: the export is complete from its begin.

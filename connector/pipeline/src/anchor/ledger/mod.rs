@@ -84,6 +84,7 @@ impl Ledger {
             contract: start.contract,
             key_schema_id: start.key_schema_id,
             key_schema_digest: start.key_schema_digest,
+            key_converter: start.key_converter,
             value_schemas: BTreeMap::new(),
             counts: super::Counts::default(),
             digest: self.facts.digest_on.then(Digest::default),

@@ -14,6 +14,7 @@ pub mod transaction;
 
 use metadata::Column;
 use renames::Renames;
+use serde::{Deserialize, Serialize};
 
 use super::forms::Nested;
 use super::model::{Drift, Unknown};
@@ -42,6 +43,28 @@ pub struct Output {
     pub adjustment: Adjustment,
     /// What happens to single values; changes no schema.
     pub values: Values,
+    /// Whether records are Avro or JSON text; changes no schema.
+    pub converters: Converters,
+}
+
+/// `key.converter`, `value.converter`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Converters {
+    /// Keys.
+    pub key: Converter,
+    /// Values.
+    pub value: Converter,
+}
+
+/// How a datum is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Converter {
+    /// Avro, in Confluent's frame.
+    #[default]
+    Avro,
+    /// JSON text of the same datum, for a person's eyes, without a frame.
+    Json,
 }
 
 /// `output.format`.
@@ -103,6 +126,7 @@ impl Default for Output {
             nested: Nested::Struct,
             adjustment: Adjustment::Avro,
             values: Values::default(),
+            converters: Converters::default(),
         }
     }
 }

@@ -70,6 +70,11 @@ pub(crate) fn duplicate_key() -> Fault {
     fault("MC104", "duplicate-key", "each name once", "the name again")
 }
 
+/// A datum that can't be followed to its text.
+pub(crate) fn without_text(why: &str) -> Fault {
+    fault("MC602", "without-text", "a value that has JSON text", why)
+}
+
 /// Text that is not UTF-8.
 pub(crate) fn invalid_utf8(found: &str) -> Fault {
     fault("MC607", "invalid-utf8", "UTF-8", found)

@@ -7,6 +7,7 @@
 
 mod change;
 mod compile;
+mod encoder;
 mod envelope;
 pub(crate) mod excluded;
 pub(crate) mod misfit;
@@ -17,8 +18,6 @@ mod value;
 pub(crate) mod walk;
 pub(crate) mod wire;
 
-use std::sync::Arc;
-
 use bson::RawDocument;
 use bson::raw::RawBsonRef;
 
@@ -28,6 +27,7 @@ use super::output::Form;
 use super::output::metadata::{self, Column, Fact};
 use super::values::{BadText, DuplicateKey};
 pub use change::{Change, Place, Session, Written};
+pub use encoder::{Encoder, Texts};
 
 /// What happens to fields that the contract does not know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -347,39 +347,5 @@ impl Meta {
             wire::long(n, out);
         }
         out.extend_from_slice(&[2, u8::from(self.snapshot)]);
-    }
-}
-
-/// A plan with a thread's own memory.
-#[derive(Debug)]
-pub struct Encoder {
-    plan: Arc<Plan>,
-    scratch: Scratch,
-}
-
-impl Encoder {
-    /// Of a plan that may be shared.
-    pub fn new(plan: Arc<Plan>) -> Self {
-        Self { plan, scratch: Scratch::default() }
-    }
-
-    /// See [`Plan::key`].
-    pub fn key(&self, id: RawBsonRef<'_>, out: &mut Vec<u8>) -> Result<(), Misfit> {
-        self.plan.key(id, out)
-    }
-
-    /// See [`Plan::value`].
-    pub fn value(&mut self, document: &RawDocument, meta: &Meta, out: &mut Vec<u8>) -> Result<Outcome, Misfit> {
-        self.plan.value(document, meta, &mut self.scratch, out)
-    }
-
-    /// See [`Plan::change`].
-    pub fn change(&mut self, change: &Change<'_>, out: &mut Vec<u8>) -> Result<Written, Misfit> {
-        self.plan.change(change, &mut self.scratch, out)
-    }
-
-    /// See [`Plan::fits`].
-    pub fn fits(&mut self, document: &RawDocument) -> Result<Outcome, Misfit> {
-        self.plan.fits(document, &mut self.scratch)
     }
 }
