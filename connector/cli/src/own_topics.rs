@@ -78,6 +78,17 @@ pub(crate) fn all(config: &Config) -> Vec<OwnTopic<'_>> {
             needs: WRITES,
         });
     }
+    if let Some(name) = &config.topic_heartbeat_name {
+        topics.push(OwnTopic {
+            key: "topic.heartbeat.name",
+            name,
+            holds: "heartbeats; subjects -key, -value",
+            partitions: 1,
+            compacted: false,
+            made_as: Some(ControlTopic::Heartbeats),
+            needs: WRITES,
+        });
+    }
     if signalling::heard(config) && config.signal_kafka_bootstrap_servers == config.bootstrap_servers {
         topics.push(OwnTopic {
             key: "signal.kafka.topic",

@@ -116,7 +116,7 @@ pub(crate) fn kafka(config: &Config) -> Result<KafkaSettings, Failed> {
         anchors: config.anchor_topic_name.clone(),
         quarantine: config.quarantine_topic_name.clone(),
         transactions: config.topic_transaction.clone(),
-        heartbeats: None,
+        heartbeats: config.topic_heartbeat_name.clone(),
     };
     let mut settings = KafkaSettings::new(config.bootstrap_servers.clone(), control);
     settings.client_id.clone_from(&config.client_id);
@@ -211,6 +211,7 @@ pub(crate) fn settings(checked: &Checked) -> Settings {
         headers: columns(&config.add_headers),
         context_headers: config.extended_headers_enabled,
         transaction_topic: config.topic_transaction.clone(),
+        heartbeats: config.topic_heartbeat_name.clone().map(|topic| (topic, config.heartbeat_interval_ms)),
         max_await: config.cursor_max_await_time_ms,
         batch: Budget { events: config.max_batch_size, bytes: BATCH_BYTES.min(config.max_queue_size_in_bytes / 2) },
         queue_bytes: config.max_queue_size_in_bytes,

@@ -115,6 +115,11 @@ pub(crate) fn config(given: &Given, report: &mut Report<'_>) -> Config {
         anchor_digest: given.choice("anchor.digest"),
         anchor_topic_name: topic("anchor.topic.name", "anchors"),
         heartbeat_interval_ms: given.duration("heartbeat.interval.ms"),
+        topic_heartbeat_name: {
+            let whole = given.optional("topic.heartbeat.name");
+            let of_prefix = given.optional("topic.heartbeat.prefix").map(|first| format!("{first}{delimiter}{prefix}"));
+            whole.or(of_prefix).filter(|_| !given.duration("heartbeat.interval.ms").is_zero())
+        },
         types: type_choices::choices(given, report),
         listeners: given.list("listeners").iter().filter_map(|text| listener::address(text)).collect(),
         signal_enabled_channels: given.list("signal.enabled.channels"),

@@ -214,6 +214,8 @@ pub struct Config {
     pub anchor_topic_name: String,
     /// As it was given; positions move with each anchor, also while nothing changes.
     pub heartbeat_interval_ms: Duration,
+    /// The topic of heartbeats; `None` where there are none.
+    pub topic_heartbeat_name: Option<String>,
 
     /// Types and forms of values.
     pub types: TypeChoices,

@@ -17,7 +17,7 @@ const DAY: u64 = 86_400;
 /// Looks at the whole.
 pub(crate) fn check(config: &Config, given: &Given, report: &mut Report<'_>) {
     interval(config, given, report);
-    without_effect(given, report);
+    without_effect(config, given, report);
     topics(config, given, report);
     forms::check(config, given, report);
     source(config, given, report);
@@ -60,16 +60,28 @@ pub(crate) fn check(config: &Config, given: &Given, report: &mut Report<'_>) {
     }
 }
 
-/// Keys of Connect and Debezium that say how often positions move, which anchors decide here.
-fn without_effect(given: &Given, report: &mut Report<'_>) {
+/// Keys of Connect and Debezium that say how often positions move, which anchors decide here; and a topic of heartbeats
+/// without any.
+fn without_effect(config: &Config, given: &Given, report: &mut Report<'_>) {
+    let heartbeats = ["topic.heartbeat.name", "topic.heartbeat.prefix"];
+    let named = heartbeats.iter().any(|key| given.line(key).is_some());
     for (key, why) in [
         ("offset.flush.interval.ms", "a batch is committed as soon as it is read, at the next anchor at the latest"),
-        ("heartbeat.interval.ms", "positions move with each anchor, also while nothing changes"),
+        ("heartbeat.interval.ms", "positions move with each anchor, and no topic of heartbeats is named"),
     ] {
         let default = Given::default().value(key);
-        if let (Some(line), true) = (given.line(key), given.own(key) != default) {
+        if let (Some(line), true) = (given.line(key), given.own(key) != default)
+            && !(named && key == "heartbeat.interval.ms")
+        {
             let fix = vec!["anchor.interval.ms says how often anchors are made".to_owned()];
             report.warning(line, codes::IGNORED, format!("`{key}` has no effect here"), why, fix);
+        }
+    }
+    for key in heartbeats {
+        if let (Some(line), None) = (given.line(key), &config.topic_heartbeat_name) {
+            let fix = vec!["heartbeat.interval.ms=10000, or take the key out".to_owned()];
+            let what = format!("`{key}` has no effect here");
+            report.warning(line, codes::IGNORED, what, "heartbeat.interval.ms=0 is none at all", fix);
         }
     }
 }
@@ -118,11 +130,12 @@ fn topics(config: &Config, given: &Given, report: &mut Report<'_>) {
         let fix = vec!["letters, digits, `.`, `_` or `-`; the default is topic.delimiter=.".to_owned()];
         report.mistake(line, codes::BAD_VALUE, what, "brokers take no such topic name", fix);
     }
-    let named = [
+    let mut named = vec![
         ("offset.storage.topic", &config.offset_storage_topic),
         ("quarantine.topic.name", &config.quarantine_topic_name),
         ("anchor.topic.name", &config.anchor_topic_name),
     ];
+    named.extend(config.topic_heartbeat_name.as_ref().map(|topic| ("topic.heartbeat.name", topic)));
     for (index, (key, topic)) in named.iter().enumerate() {
         if let Some((other, _)) = named[..index].iter().find(|(_, other)| other == topic) {
             let line = given.line(key).or_else(|| given.line(other)).unwrap_or(report.end());

@@ -178,6 +178,17 @@ fn keys_of_the_framework_are_accepted_with_one_warning() {
     assert_eq!(class.warnings.iter().map(|warning| warning.code).collect::<Vec<_>>(), [codes::DOUBTFUL]);
     assert!(good("heartbeat.interval.ms=10000\n").warnings.is_empty());
     assert_eq!(good("heartbeat.interval.ms=5000\noffset.flush.interval.ms=500\n").warnings.len(), 2);
+    let heartbeats = |lines: &str| {
+        let checked = good(lines);
+        (checked.config.topic_heartbeat_name, checked.warnings.len())
+    };
+    let topic = |name: &str| Some(name.to_owned());
+    assert_eq!(heartbeats("heartbeat.interval.ms=5000\ntopic.heartbeat.name=alive\n"), (topic("alive"), 0));
+    let prefix = good("").config.topic_prefix;
+    assert_eq!(heartbeats("topic.heartbeat.prefix=__beat\n"), (topic(&format!("__beat.{prefix}")), 0));
+    assert_eq!(heartbeats("topic.heartbeat.prefix=__beat\ntopic.heartbeat.name=alive\n"), (topic("alive"), 0));
+    assert_eq!(heartbeats("heartbeat.interval.ms=0\ntopic.heartbeat.name=alive\n"), (None, 1));
+    assert_eq!(heartbeats(""), (None, 0));
     let doubtful = good("collection.exclude.list=orders,shop\\\\.(?!x).*\n").warnings;
     assert_eq!(doubtful.iter().map(|warning| warning.code).collect::<Vec<_>>(), [codes::DOUBTFUL; 2]);
 }

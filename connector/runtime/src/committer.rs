@@ -25,6 +25,7 @@ use crate::buffers::Buffers;
 use crate::clock::now_ms;
 use crate::contracts::Bound;
 use crate::faults::{self, Point};
+use crate::heartbeats::Heartbeats;
 use crate::report::{AnchorNote, CollectionReport, LaneReport, Report};
 use crate::work::{Event, Opened, Order, Transaction};
 
@@ -40,6 +41,8 @@ pub(crate) struct Committer<K> {
     pub(crate) buffers: Arc<Buffers>,
     /// The stream's pipeline, as stored with the position.
     pub(crate) pipeline: String,
+    /// Where this lane writes them.
+    pub(crate) heartbeats: Option<Heartbeats>,
 }
 
 impl<K: LaneSink> Committer<K> {
@@ -120,7 +123,8 @@ impl<K: LaneSink> Committer<K> {
 
     fn commit(&mut self, transaction: Transaction) -> Result<Event> {
         // What it holds of the budget is given back at the end, however that is.
-        let Transaction { data, control, deltas, close, held: _held } = transaction;
+        let Transaction { data, mut control, deltas, close, held: _held } = transaction;
+        control.extend(self.heartbeats.as_mut().and_then(|beats| beats.beat(Instant::now(), now_ms())));
         let pass = |point| faults::pass(point, self.lane);
         pass(Point::BeginBefore)?;
         let began = Instant::now();

@@ -65,6 +65,13 @@ pub async fn run<S: Source, K: Sink, R: Registry>(
         let value = contracts.registry().register(&format!("{topic}-value"), &value).await?;
         transaction_topic = Some(SchemaIds { key, value });
     }
+    let mut heartbeats = None;
+    if let Some((topic, interval)) = &settings.heartbeats {
+        let (key, value) = (transaction::heartbeat_key_schema(), transaction::heartbeat_value_schema());
+        let key = contracts.registry().register(&format!("{topic}-key"), &key).await?;
+        let value = contracts.registry().register(&format!("{topic}-value"), &value).await?;
+        heartbeats = Some((SchemaIds { key, value }, *interval));
+    }
     let lineage = Lineage {
         version: settings.version.clone(),
         config: settings.config_hash.clone(),
@@ -102,6 +109,7 @@ pub async fn run<S: Source, K: Sink, R: Registry>(
         anchor_key_schema_id: key_id,
         anchor_schema_id: value_id,
         transaction_topic,
+        heartbeats,
         snapshotted: std::sync::Mutex::default(),
     });
     // A failure of one lane stops the others, but not whoever gave us `stop`.

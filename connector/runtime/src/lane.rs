@@ -12,7 +12,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use moorline_pipeline::anchor::Ledger;
 use moorline_pipeline::error::{Failure, Next, Problem, Result};
@@ -29,6 +29,7 @@ use crate::buffers::Buffers;
 use crate::clock::now_ms;
 use crate::committer::Committer;
 use crate::encoder::Encoder;
+use crate::heartbeats::{self, Heartbeats};
 use crate::report::{LaneReport, LaneState, Report};
 use crate::shared::Shared;
 use crate::start;
@@ -152,6 +153,9 @@ impl<S: Source, K: Sink, R: Registry> Lane<S, K, R> {
             collections: HashMap::new(),
             buffers,
             pipeline: started.pipeline,
+            heartbeats: self.shared.heartbeats.filter(|_| self.part.lane == heartbeats::LANE).map(|(ids, interval)| {
+                Heartbeats::new(self.shared.settings.prefix.clone(), ids, interval, Instant::now())
+            }),
         };
         let told = tell.clone();
         let encoding = thread(&format!("encode-{}", self.part.lane), move || encoder.run(jobs_in, &told))?;

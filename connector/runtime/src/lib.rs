@@ -26,6 +26,7 @@ mod forecast;
 mod gate;
 pub mod handle;
 mod headers;
+mod heartbeats;
 mod items;
 mod lane;
 mod opening;

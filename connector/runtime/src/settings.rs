@@ -157,6 +157,8 @@ pub struct Settings {
     pub headers: Vec<Column>,
     /// The topic that says where transactions of the source begin and end, where it is switched on.
     pub transaction_topic: Option<String>,
+    /// The topic of heartbeats and the time between them, where there are any.
+    pub heartbeats: Option<(String, Duration)>,
     /// `extended.headers.enabled`.
     pub context_headers: bool,
     /// Longest wait of the server for an event.

@@ -6,6 +6,7 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use moorline_pipeline::anchor::Lineage;
 
@@ -34,6 +35,8 @@ pub(crate) struct Shared<S, K, R> {
     pub(crate) anchor_schema_id: u32,
     /// Schemas of the transaction topic, where it is written.
     pub(crate) transaction_topic: Option<SchemaIds>,
+    /// Schemas of the heartbeat topic and the time between its records, where they are written.
+    pub(crate) heartbeats: Option<(SchemaIds, Duration)>,
     /// Lanes whose snapshots of this run have begun: `snapshot.mode=always` means once a start, not once a rebuild.
     pub(crate) snapshotted: Mutex<HashSet<u32>>,
 }

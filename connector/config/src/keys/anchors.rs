@@ -30,11 +30,20 @@ pub(super) const KEYS: &[Definition] = &[
     key(
         "heartbeat.interval.ms",
         Kind::Duration(0, 86_400_000),
-        "Accepted with a warning: positions move with each anchor, also while nothing changes.",
+        "Time between records of the heartbeat topic, where one is named; 0 for none. They go with transactions that \
+         there are anyway, so while nothing changes no more often than anchors. Positions move with each anchor, with or \
+         without.",
     )
     .default("10000")
     .like("= (0)")
     .low(),
-    not_yet("topic.heartbeat.prefix", "A topic with a record a heartbeat."),
-    not_yet("topic.heartbeat.name", "The name of that topic."),
+    key(
+        "topic.heartbeat.prefix",
+        Kind::Topic,
+        "Where it is given, heartbeats go to `<this>.<topic.prefix>`, with the delimiter between.",
+    )
+    .like("= (`__debezium-heartbeat`)")
+    .low(),
+    key("topic.heartbeat.name", Kind::Topic, "The whole name of the topic of heartbeats; without any of the two there is none.")
+        .low(),
 ];
