@@ -52,11 +52,14 @@ pub(crate) struct Word {
 pub(crate) enum Answer {
     /// It is taken.
     Taken,
-    /// It is specified, and comes later.
-    NotYet,
+    /// It is specified, and comes later: why.
+    NotYet(&'static str),
     /// It is refused: why, and what to write.
     Refused(&'static str, &'static str),
 }
+
+/// Why a word or a key is not acted on yet, where there is no more to say.
+pub(crate) const UNBUILT: &str = "it is specified, and this version does not act on it";
 
 /// A word that is taken.
 pub(crate) const fn word(name: &'static str) -> Word {
@@ -65,7 +68,12 @@ pub(crate) const fn word(name: &'static str) -> Word {
 
 /// A word that comes later.
 pub(crate) const fn later(name: &'static str) -> Word {
-    Word { name, answer: Answer::NotYet }
+    later_since(name, UNBUILT)
+}
+
+/// A word that comes later: why.
+pub(crate) const fn later_since(name: &'static str, why: &'static str) -> Word {
+    Word { name, answer: Answer::NotYet(why) }
 }
 
 /// A word that is refused: why, and what to write.

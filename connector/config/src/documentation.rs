@@ -123,7 +123,7 @@ fn choice(words: &[Word]) -> String {
         names.collect::<Vec<_>>().join(", ")
     };
     let mut text = of(|answer| matches!(answer, Answer::Taken));
-    let later = of(|answer| matches!(answer, Answer::NotYet));
+    let later = of(|answer| matches!(answer, Answer::NotYet(_)));
     let refused = of(|answer| matches!(answer, Answer::Refused(..)));
     if !later.is_empty() {
         text.push_str(&format!("; not yet {later}"));

@@ -213,8 +213,7 @@ fn accept(
         Err(Complaint::Bad(why, fix)) => {
             return report.mistake(entry.line, codes::BAD_VALUE, format!("{name} cannot be {value}"), &why, fix);
         }
-        Err(Complaint::NotYet(fix)) => {
-            let why = "it is specified, and this version does not act on it";
+        Err(Complaint::NotYet(why, fix)) => {
             return report.mistake(entry.line, codes::NOT_YET, format!("{name} does not yet take {value}"), why, fix);
         }
         Err(Complaint::Refused(why, fix)) => {

@@ -4,7 +4,7 @@
 
 use regex::Regex;
 
-use crate::definition::{Answer, Default, Definition, Kind, State, Word};
+use crate::definition::{Answer, Default, Definition, Kind, State, UNBUILT, Word};
 use crate::listener::{self, Wrong};
 use crate::patterns::{self, Verdict};
 
@@ -22,8 +22,8 @@ pub(crate) enum Value {
 pub(crate) enum Complaint {
     /// It is none that the key can have: why, and what to write.
     Bad(String, Vec<String>),
-    /// It comes later: what to write until then.
-    NotYet(Vec<String>),
+    /// It comes later: why, and what to write until then.
+    NotYet(&'static str, Vec<String>),
     /// It is refused: why, and what to write.
     Refused(String, Vec<String>),
 }
@@ -36,9 +36,12 @@ pub(crate) fn parse(definition: &Definition, text: &str) -> Result<Value, Compla
     let text = text.trim();
     let value = of_kind(definition, text)?;
     match definition.state {
-        State::Fixed(values) if !matches!(definition.kind, Kind::Choice(_)) && !values.contains(&text) => Err(
-            Complaint::NotYet(vec![instead(definition, &format!("`{}` is what works", values.first().unwrap_or(&"")))]),
-        ),
+        State::Fixed(values) if !matches!(definition.kind, Kind::Choice(_)) && !values.contains(&text) => {
+            Err(Complaint::NotYet(
+                UNBUILT,
+                vec![instead(definition, &format!("`{}` is what works", values.first().unwrap_or(&"")))],
+            ))
+        }
         _ => Ok(value),
     }
 }
@@ -71,7 +74,7 @@ fn of_kind(definition: &Definition, text: &str) -> Result<Value, Complaint> {
         Kind::Listeners => listener::parse(text).map(Value::List).map_err(|wrong| match wrong {
             Wrong::Bad(why) => bad(why, "write http://127.0.0.1:8083"),
             Wrong::NotYet => {
-                Complaint::NotYet(vec![instead(definition, "write http://, behind a proxy that speaks TLS")])
+                Complaint::NotYet(UNBUILT, vec![instead(definition, "write http://, behind a proxy that speaks TLS")])
             }
         }),
         Kind::Number(least, most) => number(definition, text, least, most, ""),
@@ -112,7 +115,7 @@ fn choice(definition: &Definition, words: &[Word], text: &str) -> Result<Value, 
     };
     match words.iter().find(|word| word.name.eq_ignore_ascii_case(text)) {
         Some(Word { name, answer: Answer::Taken }) => Ok(Value::Text((*name).to_owned())),
-        Some(Word { answer: Answer::NotYet, .. }) => Err(Complaint::NotYet(vec![instead(definition, &hint)])),
+        Some(Word { answer: Answer::NotYet(why), .. }) => Err(Complaint::NotYet(why, vec![instead(definition, &hint)])),
         Some(Word { answer: Answer::Refused(why, fix), .. }) => {
             Err(Complaint::Refused((*why).to_owned(), fix.lines().map(str::to_owned).collect()))
         }

@@ -80,6 +80,7 @@ fn one_code_for_each_kind() {
         ("topic.creation.default.partitions=0", codes::BAD_VALUE, "`0`"),
         ("collection.exclude.list=shop.(a", codes::BAD_VALUE, "collection.exclude.list"),
         ("signal.data.collection=x", codes::NOT_YET, "not yet"),
+        ("message.key.mode=document_key", codes::NOT_YET, "not yet take `document_key`"),
         ("output.format=mongo-kafka", codes::NOT_YET, "not yet take `mongo-kafka`"),
         ("add.fields=op,opp", codes::BAD_VALUE, "`opp`"),
         ("add.fields=source.op", codes::BAD_VALUE, "`source.op`"),

@@ -1,6 +1,6 @@
 //! What records look like.
 
-use crate::definition::{Definition, Kind, Word, key, later, refuse, refused, word};
+use crate::definition::{Definition, Kind, Word, key, later, later_since, refuse, refused, word};
 
 const PROFILES: &[Word] = &[
     word("none"),
@@ -23,7 +23,14 @@ const ADJUSTMENTS: &[Word] = &[
     word("avro_unicode"),
     refused("none", "names that Avro does not allow cannot be registered", "take the key out, or write avro"),
 ];
-const MESSAGE_KEYS: &[Word] = &[word("id"), later("document_key")];
+const MESSAGE_KEYS: &[Word] = &[
+    word("id"),
+    later_since(
+        "document_key",
+        "a document's key differs from its `_id` in a sharded collection only, and there snapshots and look-ups go by `_id` \
+         still: a key of more would promise that two documents of one `_id` are kept apart, and they would not be",
+    ),
+];
 const TIMESTAMPS: &[Word] = &[word("write"), later("source")];
 const OVERSIZE: &[Word] = &[word("halt"), word("quarantine"), later("truncate.any"), later("skip")];
 const NESTED: &[Word] = &[word("struct"), word("json"), word("flatten")];
