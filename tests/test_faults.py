@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 
 import pytest
+from pymongo import MongoClient
 
 from oracle import law
 from oracle.connector import Connector, wait_for
@@ -56,6 +57,37 @@ def _goes_on(own, one, run, writers) -> None:
     one.finish()
     report = law.check(own.stack.topics, own.stack.source, one.prefix, one.interval_ms, folds=5, connector=one.name)
     assert report.folds >= 2 and report.operations.get("u", 0) > 0, report
+
+
+def test_reads_go_where_the_connection_string_says(own, tmp_path):
+    """`readPreference` with tags: rows and images are read on that member, at their exact place none the less."""
+    name, nodes = own_name("preference"), ("mongo0", "mongo1", "mongo2")
+    namespace, primary = f"{name}.a", own.primary()
+    ports = {node: int(own.variables[f"{node.upper()}_PORT"]) for node in nodes}
+    tagged, other = (node for node in nodes if node != primary)
+    admin = own.stack.client.admin
+    config = admin.command("replSetGetConfig")["config"]
+    for member in config["members"]:
+        member["tags"] = {"use": "export"} if member["host"].endswith(f":{ports[tagged]}") else {}
+    admin.command("replSetReconfig", {**config, "version": config["version"] + 1})
+    total = load(own.stack.mongodb_uri, namespace, 400, "number")
+    uri = f"{own.stack.mongodb_uri}&readPreference=secondary&readPreferenceTags=use:export"
+    one = Connector(own.stack, name, tmp_path, namespace, {"mongodb.connection.string": uri})
+    one.until("snapshot")
+    for _ in range(3):
+        own.stack.client[name].a.update_many({}, [{"$set": {"touched": {"$rand": {}}}}])
+    one.until("now")
+    one.until("anchor")
+
+    def queries(node: str) -> int:
+        with MongoClient("127.0.0.1", ports[node], directConnection=True) as client:
+            return client.admin.command("top")["totals"].get(namespace, {}).get("queries", {}).get("count", 0)
+
+    found = {node: queries(node) for node in nodes}
+    assert found[tagged] >= 2 and found[other] == 0 and found[primary] == 0, (tagged, primary, found)
+    report = law.check(own.stack.topics, own.stack.source, one.prefix, one.interval_ms, folds=5, connector=one.name)
+    assert report.operations["r"] == total and report.operations["u"] > 0, report
+    one.close()
 
 
 def test_the_primary_is_killed(own, busy):
