@@ -226,6 +226,8 @@ pub(crate) fn settings(checked: &Checked) -> Settings {
         oversize: match config.record_oversize_handling {
             moorline_config::OversizeHandling::Halt => Oversize::Halt,
             moorline_config::OversizeHandling::Quarantine => Oversize::Quarantine,
+            moorline_config::OversizeHandling::TruncateAny => Oversize::TruncateAny,
+            moorline_config::OversizeHandling::Skip => Oversize::Skip,
         },
         config_hash: checked.digest.clone(),
         worker: worker(),

@@ -164,6 +164,10 @@ choice! {
         Halt = "halt",
         /// To quarantine, without the value.
         Quarantine = "quarantine",
+        /// Fields of JSON text are cut.
+        TruncateAny = "truncate.any",
+        /// Left out.
+        Skip = "skip",
     }
 }
 

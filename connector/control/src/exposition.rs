@@ -127,6 +127,8 @@ impl Collector for All {
         told(to, &names::RECORDS, records(&collections))?;
         told(to, &names::COALESCED, of_collections(&collections, |c| Some(count(&c.coalesced))))?;
         told(to, &names::QUARANTINED, of_collections(&collections, |c| Some(count(&c.quarantined))))?;
+        told(to, &names::SKIPPED, of_collections(&collections, |c| Some(count(&c.skipped))))?;
+        told(to, &names::TRUNCATED, of_collections(&collections, |c| Some(count(&c.truncated))))?;
         told(to, &names::SPILLED, of_collections(&collections, |c| Some(count(&c.spilled))))?;
         told(to, &names::VERSIONS, plain(Some(count(&report.evolved))))?;
         let read = |c: &CollectionReport| c.snapshot() != SnapshotState::None;

@@ -65,6 +65,8 @@ metrics! {
     RECORDS = "moorline_records", "", Counter, &["collection", "op"], "Records committed: r snapshot rows, c creates, u updates, d deletes, and tombstones";
     COALESCED = "moorline_coalesced", "", Counter, COLLECTION, "Updates merged into a later record of the same batch";
     QUARANTINED = "moorline_quarantined", "", Counter, COLLECTION, "Changes sent to the quarantine topic";
+    SKIPPED = "moorline_skipped", "", Counter, COLLECTION, "Records over the limit that were left out";
+    TRUNCATED = "moorline_truncated", "", Counter, COLLECTION, "Records over the limit of which texts were cut";
     SPILLED = "moorline_spilled", "", Counter, COLLECTION, "Records that carry unknown fields in the spill map";
     VERSIONS = "moorline_contract_versions_added", "", Counter, &[], "Contract versions that drift has added";
     SNAPSHOT_ROWS = "moorline_snapshot_rows", "", Gauge, COLLECTION, "Rows of the collection's snapshot that are committed";

@@ -20,9 +20,10 @@ use crate::buffers::Buffers;
 use crate::contracts::{Bound, Contracts};
 use crate::items::{self, Item};
 use crate::opening::Collection;
-use crate::records::{Writing, halted, old_key, quarantined, record};
+use crate::oversize::{self, Noted, Teller};
+use crate::records::{Writing, halted, old_key, quarantined, record, skipped};
 use crate::report::Report;
-use crate::settings::Settings;
+use crate::settings::{Oversize, Settings};
 use crate::transactions::{SchemaIds, Transactions};
 use crate::work::{Close, Event, EventBatch, Job, Order, Transaction};
 
@@ -33,6 +34,7 @@ pub(crate) struct Made {
     pub(crate) quarantine: Vec<ControlRecord>,
     pub(crate) transactions: Vec<ControlRecord>,
     pub(crate) deltas: BTreeMap<Namespace, CollectionDelta>,
+    pub(crate) oversize: Noted,
 }
 
 /// The encoder's state.
@@ -52,6 +54,8 @@ pub(crate) struct Encoder<R> {
     lane: u32,
     /// Schemas of the transaction topic, where it is written.
     transaction_topic: Option<SchemaIds>,
+    /// What the log knows of records that were too large.
+    teller: Teller,
 }
 
 impl<R: Registry> Encoder<R> {
@@ -80,6 +84,7 @@ impl<R: Registry> Encoder<R> {
             held: Vec::new(),
             lane,
             transaction_topic,
+            teller: Teller::default(),
         }
     }
 
@@ -176,6 +181,7 @@ impl<R: Registry> Encoder<R> {
     }
 
     fn keep(&mut self, made: Made) {
+        self.teller.tell(made.oversize, self.settings.oversize);
         if !made.encoded.records.is_empty() {
             self.data.push(Arc::new(made.encoded));
         }
@@ -262,7 +268,7 @@ impl<R: Registry> Encoder<R> {
                 // Deletes in a collection that never had a document: no key of it was ever written.
                 continue;
             };
-            let Made { encoded, quarantine, deltas, .. } = &mut made;
+            let Made { encoded, quarantine, deltas, oversize, .. } = &mut made;
             let delta = deltas.entry(namespace.clone()).or_default();
             let seen_to = settled.contains(namespace);
             for item in run {
@@ -274,7 +280,24 @@ impl<R: Registry> Encoder<R> {
                     old_key(collection, old_id, item, encoded, delta, &writing);
                 }
                 let done = record(collection, seen_to, item, &mut transactions, encoded, delta, &writing)?;
-                let Err(misfit) = done else { continue };
+                let misfit = match done {
+                    Ok(None) => continue,
+                    Ok(Some(cut)) => {
+                        oversize.note(item, &cut);
+                        continue;
+                    }
+                    Err(misfit) => misfit,
+                };
+                // No contract makes a document smaller: what is too large is no drift.
+                if misfit.rule == oversize::RULE {
+                    if self.settings.oversize == Oversize::Skip {
+                        oversize.note(item, &format!("{}, largest field {}", misfit.found, misfit.path));
+                        skipped(collection, item, encoded, delta, &writing);
+                    } else {
+                        quarantine.push(quarantined(collection, item, &misfit, encoded, delta, &writing));
+                    }
+                    continue;
+                }
                 if collection.bound.on_drift == Drift::Evolve && misfit.rule != "MC402" && !seen_to {
                     return Ok(Err(namespace.clone()));
                 }

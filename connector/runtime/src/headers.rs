@@ -43,6 +43,14 @@ impl Wanted {
         self
     }
 
+    /// Says which texts of the record are not whole, and how many bytes they had.
+    pub(crate) fn truncated(mut self, fields: Option<&str>) -> Self {
+        if let Some(fields) = fields {
+            self.text("moorline.truncated", fields.to_owned());
+        }
+        self
+    }
+
     /// A tombstone says in headers what a value says in its metadata fields.
     pub(crate) fn tombstone(mut self, item: &Item<'_>) -> Self {
         let meta = &item.meta;

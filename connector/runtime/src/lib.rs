@@ -30,6 +30,7 @@ mod heartbeats;
 mod items;
 mod lane;
 mod opening;
+mod oversize;
 mod pace;
 mod quarantine;
 mod reading;

@@ -17,9 +17,13 @@ use moorline_pipeline::sink::{ControlRecord, Encoded, Headers, Record};
 use crate::headers::Wanted;
 use crate::items::Item;
 use crate::opening::Collection;
+use crate::oversize::{self, Short};
 use crate::quarantine;
-use crate::settings::{Oversize, Settings};
+use crate::settings::Settings;
 use crate::transactions::Transactions;
+
+/// Times that the texts of one record are cut at most.
+const MOST_CUTS: u32 = 4;
 
 /// What stays the same while a part is written.
 #[derive(Clone, Copy)]
@@ -30,7 +34,8 @@ pub(crate) struct Writing<'a> {
     pub(crate) now_ms: i64,
 }
 
-/// Encodes one record; the inner error says why the document does not fit, and leaves nothing behind.
+/// Encodes one record; the inner error says why the document does not fit, and leaves nothing behind. Gives what had to
+/// be cut of it, if anything.
 pub(crate) fn record(
     collection: &mut Collection,
     seen_to: bool,
@@ -39,8 +44,9 @@ pub(crate) fn record(
     encoded: &mut Encoded,
     delta: &mut CollectionDelta,
     writing: &Writing<'_>,
-) -> Result<Result<(), Misfit>> {
+) -> Result<Result<Option<String>, Misfit>> {
     let settings = writing.settings;
+    let mut shortened = None;
     let start = encoded.data.len();
     if let Err(misfit) = collection.plan(false).key(item.id, &mut encoded.data) {
         encoded.data.truncate(start);
@@ -53,10 +59,10 @@ pub(crate) fn record(
     if delete && !settings.deletes.rows && !settings.deletes.tombstones {
         encoded.data.truncate(start);
         left_out(item, delta);
-        return Ok(Ok(()));
+        return Ok(Ok(None));
     }
     if !delete || settings.deletes.rows {
-        let written = match collection.plan(seen_to || delete).change(&change, &mut encoded.data) {
+        let mut written = match collection.plan(seen_to || delete).change(&change, &mut encoded.data) {
             Ok(written) => written,
             Err(misfit) => {
                 encoded.data.truncate(start);
@@ -64,22 +70,37 @@ pub(crate) fn record(
             }
         };
         let size = encoded.data.len() - start;
-        if size > settings.max_record_bytes {
-            encoded.data.truncate(start);
-            if settings.oversize == Oversize::Halt {
-                return Err(oversize(item, size, settings.max_record_bytes));
+        let (mut excess, mut cut) = (0, None);
+        for _ in 0..MOST_CUTS {
+            let over = (encoded.data.len() - start).saturating_sub(settings.max_record_bytes);
+            if over == 0 {
+                break;
             }
-            return Ok(Err(Misfit {
-                rule: "MC615",
-                name: "oversize",
-                path: String::new(),
-                expected: format!("at most {} bytes", settings.max_record_bytes),
-                found: format!("{size} bytes"),
-            }));
+            // As text within text a record may shrink by less than its texts do: the rest is cut once more.
+            excess += over;
+            let Some(short) = Short::of(&collection.bound, &change, excess, settings) else { break };
+            encoded.data.truncate(key.end);
+            written = match collection.plan(seen_to || delete).change(&short.change(&change), &mut encoded.data) {
+                Ok(written) => written,
+                Err(misfit) => {
+                    encoded.data.truncate(start);
+                    return Ok(Err(misfit));
+                }
+            };
+            cut = Some(short.fields());
+        }
+        if encoded.data.len() - start > settings.max_record_bytes {
+            encoded.data.truncate(start);
+            return oversize::refused(item, size, settings).map(Err);
+        }
+        if cut.is_some() {
+            oversize::mark(oversize::TRUNCATED, item, delta);
         }
         delta.counts.spilled += i64::from(written.spilled);
         let value = Some(key.end..encoded.data.len());
         let headers = Wanted::of(&collection.bound, &change, writing).before_left_out(written.before.as_ref());
+        let headers = headers.truncated(cut.as_deref());
+        shortened = cut;
         push(collection, encoded, delta, key.clone(), value, headers.finish(), settings.anchor_digest);
     }
     if delete && settings.deletes.tombstones {
@@ -94,7 +115,7 @@ pub(crate) fn record(
         _ => &mut counts.u,
     } += 1;
     transactions.taken(item);
-    Ok(Ok(()))
+    Ok(Ok(shortened))
 }
 
 /// The change as values tell it.
@@ -197,6 +218,24 @@ pub(crate) fn old_key(
     removal(collection, old_id, key, item, encoded, delta, writing);
 }
 
+/// Leaves a document out that is too large: a delete goes out for its key, and the anchor says why.
+pub(crate) fn skipped(
+    collection: &mut Collection,
+    item: &Item<'_>,
+    encoded: &mut Encoded,
+    delta: &mut CollectionDelta,
+    writing: &Writing<'_>,
+) {
+    oversize::mark(oversize::SKIPPED, item, delta);
+    let start = encoded.data.len();
+    // Its record had a key, or it would not have been too large.
+    if collection.plan(false).key(item.id, &mut encoded.data).is_ok() {
+        removal(collection, item.id, start..encoded.data.len(), item, encoded, delta, writing);
+    } else {
+        encoded.data.truncate(start);
+    }
+}
+
 /// The quarantine record of a document that is held out; where its key can be told, a delete goes with it.
 pub(crate) fn quarantined(
     collection: &mut Collection,
@@ -226,15 +265,5 @@ pub(crate) fn halted(item: &Item<'_>, misfit: &Misfit) -> Failure {
         format!("{} _id {}", item.namespace, quarantine::id_text(item.id)),
         format!("expected {}, found {}; contract.on.drift=halt stops here", misfit.expected, misfit.found),
         "repair the document, widen the contract, or set contract.on.drift=quarantine",
-    ))
-}
-
-fn oversize(item: &Item<'_>, size: usize, limit: usize) -> Failure {
-    Failure::halt(Problem::new(
-        "MOOR-3009",
-        format!("a record of {size} bytes is over the limit of {limit} bytes"),
-        format!("{} _id {}", item.namespace, quarantine::id_text(item.id)),
-        "the broker would refuse it; the connector stopped at this change and nothing was skipped",
-        "raise max.message.bytes of the topic and kafka.message.max.bytes, exclude the large field,\nor record.oversize.handling=quarantine",
     ))
 }

@@ -55,6 +55,10 @@ pub enum Oversize {
     Halt,
     /// To quarantine, without its value.
     Quarantine,
+    /// Fields of type `any` are cut, where that is enough of it; else as `Halt`.
+    TruncateAny,
+    /// It is left out, and the anchor says so.
+    Skip,
 }
 
 /// `contract.mode`.

@@ -80,6 +80,8 @@ pub(super) const PAGES: &[(&str, &str)] = &[
     ("MOOR-5001", include_str!("../../../../docs/errors/MOOR-5001.md")),
     ("MOOR-5003", include_str!("../../../../docs/errors/MOOR-5003.md")),
     ("MOOR-5007", include_str!("../../../../docs/errors/MOOR-5007.md")),
+    ("MOOR-5701", include_str!("../../../../docs/errors/MOOR-5701.md")),
+    ("MOOR-5702", include_str!("../../../../docs/errors/MOOR-5702.md")),
     ("MOOR-5703", include_str!("../../../../docs/errors/MOOR-5703.md")),
     ("MOOR-5801", include_str!("../../../../docs/errors/MOOR-5801.md")),
     ("MOOR-5802", include_str!("../../../../docs/errors/MOOR-5802.md")),

@@ -32,7 +32,7 @@ const MESSAGE_KEYS: &[Word] = &[
     ),
 ];
 const TIMESTAMPS: &[Word] = &[word("write"), later("source")];
-const OVERSIZE: &[Word] = &[word("halt"), word("quarantine"), later("truncate.any"), later("skip")];
+const OVERSIZE: &[Word] = &[word("halt"), word("quarantine"), word("truncate.any"), word("skip")];
 const NESTED: &[Word] = &[word("struct"), word("json"), word("flatten")];
 
 pub(super) const KEYS: &[Definition] = &[
@@ -127,7 +127,9 @@ pub(super) const KEYS: &[Definition] = &[
     key(
         "record.oversize.handling",
         Kind::Choice(OVERSIZE),
-        "What a record over `kafka.message.max.bytes` does: stop the connector, or go to quarantine without its value.",
+        "What a record over `kafka.message.max.bytes` does: stop the connector; go to quarantine without its value; have \
+         its JSON texts (fields of type `any`) cut, and stop where that is not enough; or be left out. Anchors say of the \
+         last two that they are inexact.",
     )
     .default("halt")
     .ours(),

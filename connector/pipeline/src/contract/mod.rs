@@ -7,6 +7,7 @@
 //! * [`output`] is what a topic's records look like beside that: their form and metadata.
 //! * [`derive`] gives what is registered, [`merge`] a contract back from that, also beside its file.
 //! * [`plan`] has the compiled encoders for key and value, [`key`] how an `_id` is written.
+//! * [`oversize`] cuts texts of records that are too large.
 //! * [`extjson`] writes Extended JSON text, [`decimal`] reads Decimal128.
 
 pub mod decimal;
@@ -24,5 +25,6 @@ pub mod model;
 pub mod names;
 mod number;
 pub mod output;
+pub mod oversize;
 pub mod plan;
 pub mod values;

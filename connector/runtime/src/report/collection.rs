@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use moorline_pipeline::anchor::CollectionDelta;
 
 use super::Report;
+use crate::oversize;
 
 /// How far a collection's snapshot is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +46,10 @@ pub struct CollectionReport {
     pub coalesced: AtomicU64,
     /// Changes that went to quarantine.
     pub quarantined: AtomicU64,
+    /// Records that were too large and were left out.
+    pub skipped: AtomicU64,
+    /// Records that were too large and were cut.
+    pub truncated: AtomicU64,
     /// Records with unknown fields in the spill map.
     pub spilled: AtomicU64,
     /// Rows of its snapshot that are in, those of earlier runs included.
@@ -72,6 +77,9 @@ impl CollectionReport {
     /// What a transaction has brought.
     pub fn committed(&self, delta: &CollectionDelta) {
         let counts = &delta.counts;
+        let said = |reason: &str| -> i64 {
+            delta.inexact.iter().filter(|said| said.reason == reason).filter_map(|said| said.keys).sum()
+        };
         for (counter, n) in [
             (&self.rows, counts.r),
             (&self.created, counts.c),
@@ -81,6 +89,8 @@ impl CollectionReport {
             (&self.coalesced, counts.coalesced),
             (&self.quarantined, counts.quarantined),
             (&self.spilled, counts.spilled),
+            (&self.skipped, said(oversize::SKIPPED)),
+            (&self.truncated, said(oversize::TRUNCATED)),
         ] {
             if let Ok(n @ 1..) = u64::try_from(n) {
                 Report::add(counter, n);

@@ -194,7 +194,8 @@ fn large(config: &Config, collection: &CollectionFacts, shapes: Option<&Shapes>,
         return None;
     }
     let over = largest > record_limit;
-    let halts = config.record_oversize_handling == OversizeHandling::Halt;
+    let handling = config.record_oversize_handling;
+    let halts = matches!(handling, OversizeHandling::Halt | OversizeHandling::TruncateAny);
     let severity = if over && halts { Severity::Error } else { Severity::Warning };
     let reaches = if over { "is over" } else { "comes near" };
     let wanted = largest.saturating_mul(2).next_power_of_two();
@@ -207,10 +208,13 @@ fn large(config: &Config, collection: &CollectionFacts, shapes: Option<&Shapes>,
             words::bytes(record_limit)
         ),
         format!("{}, the largest of a sample", collection.namespace),
-        if halts {
-            "the task stops at the first change whose record is too large"
-        } else {
-            "changes whose record is too large go to quarantine"
+        match handling {
+            OversizeHandling::Halt => "the task stops at the first change whose record is too large",
+            OversizeHandling::Quarantine => "changes whose record is too large go to quarantine",
+            OversizeHandling::TruncateAny => {
+                "the task stops at the first change whose record is too large, unless its fields of type `any` are enough to cut"
+            }
+            OversizeHandling::Skip => "records that are too large are left out, and anchors are inexact from then on",
         },
         format!(
             "kafka.message.max.bytes={wanted} and max.message.bytes of the topic, or exclude the collection,\n\
