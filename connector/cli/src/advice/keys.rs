@@ -83,7 +83,8 @@ impl Keys {
             }
             let value = after
                 .strip_prefix('=')
-                .and_then(|value| value.split(|c: char| !c.is_alphanumeric() && c != '_').next());
+                .and_then(|value| value.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '.').next())
+                .map(|value| value.split("..").next().unwrap_or_default().trim_end_matches('.'));
             let meant = self.alike(key) || before.ends_with('`') || value.is_some();
             if meant && !self.has(key) {
                 wrong.push(format!("there is no key {key}"));
