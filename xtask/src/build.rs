@@ -3,12 +3,16 @@
 //! Invariant: where a binary lies is what cargo says of this very build, never guessed: the build folder may be elsewhere.
 
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use crate::places;
+use crate::{child, places};
+
+/// Everything anew, optimised, on a machine that is busy.
+const LIMIT: Duration = Duration::from_secs(90 * 60);
 
 /// Runs `cargo build` with further arguments and variables, and gives the binaries of these names.
 pub(crate) fn binaries<const COUNT: usize>(
@@ -16,15 +20,14 @@ pub(crate) fn binaries<const COUNT: usize>(
     arguments: &[&str],
     variables: &[(&str, &str)],
 ) -> Result<[PathBuf; COUNT]> {
-    let output = Command::new(places::cargo())
+    let mut command = Command::new(places::cargo());
+    command
         .args(["build", "--message-format", "json-render-diagnostics"])
         .args(names.iter().flat_map(|name| ["--bin", name]))
         .args(arguments)
         .envs(variables.iter().copied())
-        .current_dir(places::workspace())
-        .stderr(Stdio::inherit())
-        .output()
-        .context("starting cargo")?;
+        .current_dir(places::workspace());
+    let output = child::output(&mut command, LIMIT)?;
     if !output.status.success() {
         bail!("building {} failed", names.join(" and "));
     }

@@ -11,6 +11,7 @@ mod output;
 mod bench;
 mod build;
 mod check;
+mod child;
 mod fetch;
 mod interrupt;
 mod places;

@@ -11,12 +11,15 @@ mod metadata;
 mod pages;
 
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use crate::suite::Tally;
-use crate::{interrupt, places};
+use crate::{child, interrupt, places};
+
+/// Clippy compiles everything when it runs for the first time.
+const LIMIT: Duration = Duration::from_secs(60 * 60);
 
 type Step = (&'static str, fn() -> Result<()>);
 
@@ -60,11 +63,8 @@ pub(crate) fn generate() -> Result<()> {
 
 /// Runs cargo with its output where ours goes.
 fn cargo(arguments: &[&str]) -> Result<()> {
-    let status = Command::new(places::cargo())
-        .args(arguments)
-        .current_dir(places::workspace())
-        .status()
-        .context("starting cargo")?;
+    let mut command = Command::new(places::cargo());
+    let status = child::status(command.args(arguments).current_dir(places::workspace()), LIMIT)?;
     if !status.success() {
         bail!("`cargo {}` failed", arguments.join(" "));
     }

@@ -18,13 +18,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::{interrupt, places};
+use crate::{child, interrupt, places};
 
 pub(crate) use peers::peers;
 pub(crate) use python::environment;
 pub(crate) use servers::{Servers, servers};
 pub(crate) use sets::data_sets;
 
+/// A few hundred megabytes on a slow line.
+const TOOL_LIMIT: Duration = Duration::from_secs(30 * 60);
 /// How long another run's downloads are waited for: more than they take on a slow line.
 const LOCK_LIMIT: Duration = Duration::from_secs(45 * 60);
 const LOCK_POLL: Duration = Duration::from_millis(200);
@@ -113,8 +115,7 @@ fn remove(path: &Path) -> Result<()> {
 /// Runs a tool whose failure ends the fetch; what it said is in the error.
 fn tool(command: &mut Command) -> Result<String> {
     let name = command.get_program().to_string_lossy().into_owned();
-    let output =
-        command.stdin(Stdio::null()).output().with_context(|| format!("starting `{name}`; is it installed?"))?;
+    let output = child::output(command.stderr(Stdio::piped()), TOOL_LIMIT)?;
     if !output.status.success() {
         let said = [output.stdout, output.stderr].concat();
         let said = String::from_utf8_lossy(&said);

@@ -7,16 +7,18 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
 use super::ready::tail;
 use super::up::Settings;
-use crate::places;
+use crate::{child, places};
 
 const LIMIT: Duration = Duration::from_secs(5);
+/// A second of work, and a JVM's start on a busy machine.
+const FORMAT_LIMIT: Duration = Duration::from_secs(90);
 /// Metadata, in a version that old and new brokers know.
 const METADATA: (i16, i16) = (3, 4);
 
@@ -64,7 +66,8 @@ pub(crate) fn command(jars: &Path, properties: &Path, heap: &str) -> Vec<String>
 /// Gives the data folder its cluster id; data that has one keeps it.
 pub(crate) fn format(jars: &Path, properties: &Path, log: &Path) -> Result<()> {
     let output = fs::File::create(log).with_context(|| format!("opening {}", log.display()))?;
-    let status = Command::new("java")
+    let mut command = Command::new("java");
+    command
         .args([
             "-Xmx128m",
             "-XX:TieredStopAtLevel=1",
@@ -76,11 +79,9 @@ pub(crate) fn format(jars: &Path, properties: &Path, log: &Path) -> Result<()> {
         ])
         .args(["--ignore-formatted", "-t", &cluster_id()?, "-c"])
         .arg(properties)
-        .stdin(Stdio::null())
         .stdout(output.try_clone()?)
-        .stderr(output)
-        .status()
-        .context("starting java; is it installed?")?;
+        .stderr(output);
+    let status = child::status(&mut command, FORMAT_LIMIT)?;
     if !status.success() {
         bail!("formatting the broker's data failed:\n{}", tail(log, 30));
     }
