@@ -12,6 +12,7 @@ mod bench;
 mod build;
 mod check;
 mod child;
+mod dist;
 mod fetch;
 mod interrupt;
 mod places;
@@ -43,6 +44,8 @@ enum Command {
     Test(suite::Test),
     /// The speed of the connector, beside the bare ends of its pipe.
     Bench(bench::Bench),
+    /// A static binary: one file that runs on any Linux of this processor.
+    Dist(dist::Dist),
     /// The tour of the README, on real servers.
     Quickstart(suite::Quickstart),
 }
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
         Command::Generate => check::generate().map(|()| ExitCode::SUCCESS),
         Command::Test(test) => suite::test(&test),
         Command::Bench(options) => bench::bench(&options),
+        Command::Dist(options) => dist::dist(&options).map(|()| ExitCode::SUCCESS),
         Command::Quickstart(options) => suite::quickstart(&options),
     });
     match outcome {

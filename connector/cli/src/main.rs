@@ -32,6 +32,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     failure::call_panics_bugs();
+    moorline_sink_kafka::names_by_files_and_dns();
     let ended = arguments::read().and_then(|arguments| {
         messages::init(&arguments.global);
         logs::init(&arguments.global, arguments.verb.default_level())?;

@@ -12,6 +12,7 @@ mod consume;
 mod events;
 mod examine;
 mod group;
+mod names;
 mod produce;
 mod transaction;
 
@@ -21,6 +22,7 @@ pub use consume::Message;
 pub(crate) use consume::{Fetched, Fetcher};
 pub(crate) use events::{Event, Events};
 pub(crate) use examine::Described;
+pub use names::names_by_files_and_dns;
 pub(crate) use produce::{Scratch, Single};
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};

@@ -26,6 +26,7 @@ mod transaction;
 mod writer;
 
 pub use examine::{Allowed, ClusterFacts, Examiner, Obstacle, Operation, TopicFacts, silent};
+pub use ffi::names_by_files_and_dns;
 pub use lane::{KafkaLaneSink, KafkaSink};
 pub use reader::{Message, TopicReader, Watermarks};
 pub use registry::{

@@ -190,13 +190,19 @@ impl KafkaSettings {
     }
 
     fn common(&self) -> Vec<(String, String)> {
-        pairs([
+        let mut keys = pairs([
             ("bootstrap.servers", self.bootstrap_servers.clone()),
             ("client.id", self.client_id.clone()),
             ("log.queue", "true".to_owned()),
             ("reconnect.backoff.max.ms", "1000".to_owned()),
             ("socket.keepalive.enable", "true".to_owned()),
-        ])
+        ]);
+        // An OpenSSL that is compiled in does not know where this machine keeps the authorities; librdkafka knows the usual places.
+        let told = ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().any(|name| std::env::var_os(name).is_some());
+        if cfg!(feature = "vendored") && !told {
+            keys.push(("ssl.ca.location".to_owned(), "probe".to_owned()));
+        }
+        keys
     }
 
     /// librdkafka may quote a value that it refuses.
