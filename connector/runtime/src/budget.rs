@@ -52,6 +52,13 @@ impl Budget {
 }
 
 impl Held {
+    /// What was made of it is larger: what is missing is taken as by [`Held::resize`].
+    pub(crate) fn grow(&mut self, budget: &Budget, bytes: usize) {
+        if budget.part(bytes) as usize > self.0.num_permits() {
+            self.resize(budget, bytes);
+        }
+    }
+
     /// What it was taken for has turned out to be of another size. What is missing is taken as far as there is room: it
     /// is in memory already.
     pub(crate) fn resize(&mut self, budget: &Budget, bytes: usize) {
@@ -85,7 +92,12 @@ mod tests {
         let other = budget.try_hold(60 * UNIT).unwrap();
         large.resize(&budget, 50 * UNIT);
         assert_eq!(budget.left.available_permits(), 0, "it takes what there is");
-        drop((large, other));
+        drop(other);
+        large.grow(&budget, 10 * UNIT);
+        assert_eq!(budget.left.available_permits(), 60, "what is smaller gives nothing back");
+        large.grow(&budget, 70 * UNIT);
+        assert_eq!(budget.left.available_permits(), 30);
+        drop(large);
         let all = budget.try_hold(usize::MAX).expect("what is larger than the whole passes alone");
         assert!(budget.try_hold(1).is_none());
         drop(all);

@@ -15,7 +15,7 @@ use moorline_pipeline::sink::{ControlRecord, Encoded, Registry};
 use tokio::sync::mpsc;
 use tracing::warn;
 
-use crate::budget::Held;
+use crate::budget::{Budget, Held, OVERHEAD};
 use crate::buffers::Buffers;
 use crate::contracts::{Bound, Contracts};
 use crate::items::{self, Item};
@@ -45,6 +45,7 @@ pub(crate) struct Encoder<R> {
     runtime: tokio::runtime::Handle,
     orders: mpsc::Sender<Order>,
     buffers: Arc<Buffers>,
+    budget: Budget,
     collections: HashMap<Namespace, Collection>,
     data: Vec<Arc<Encoded>>,
     /// Records of topics other than the data's: quarantine, transactions.
@@ -59,14 +60,14 @@ pub(crate) struct Encoder<R> {
 }
 
 impl<R: Registry> Encoder<R> {
-    /// `place`: the lane, and the schemas of the transaction topic where it is written.
+    /// `budget`: what documents and records of the lane may take. `place`: the lane, and the schemas of the transaction topic where it is written.
     pub(crate) fn new(
         contracts: Arc<Contracts<R>>,
         settings: Arc<Settings>,
         report: Arc<Report>,
         runtime: tokio::runtime::Handle,
         orders: mpsc::Sender<Order>,
-        buffers: Arc<Buffers>,
+        (buffers, budget): (Arc<Buffers>, Budget),
         place: (u32, Option<SchemaIds>),
     ) -> Self {
         let (lane, transaction_topic) = place;
@@ -77,6 +78,7 @@ impl<R: Registry> Encoder<R> {
             runtime,
             orders,
             buffers,
+            budget,
             collections: HashMap::new(),
             data: Vec::new(),
             control: Vec::new(),
@@ -104,22 +106,22 @@ impl<R: Registry> Encoder<R> {
             Job::Events(batch) => {
                 let snapshotting = Arc::clone(&batch.snapshotting);
                 let items = items::of_events(&batch)?;
-                self.part(&items, &snapshotting)?;
+                let bytes = self.part(&items, &snapshotting)?;
                 self.mark(&batch);
-                self.held.push(batch.held);
+                self.hold(batch.held, bytes);
                 Ok(())
             }
             Job::Rows(batch) => {
                 let items = items::of_rows(&batch)?;
                 let snapshotting = HashSet::from([batch.namespace.clone()]);
-                self.part(&items, &snapshotting)?;
+                let bytes = self.part(&items, &snapshotting)?;
                 if self.collections.contains_key(&batch.namespace) {
                     let delta = self.deltas.entry(batch.namespace.clone()).or_default();
                     delta.completed |= batch.complete;
                     delta.snapshot = Some(batch.progress);
                     delta.inexact.extend(batch.inexact);
                 }
-                self.held.push(batch.held);
+                self.hold(batch.held, bytes);
                 Ok(())
             }
             Job::Close(close) => self.close(close),
@@ -159,18 +161,25 @@ impl<R: Registry> Encoder<R> {
         self.orders.blocking_send(order).map_err(|_| gone())
     }
 
-    /// Encodes one part.
-    fn part(&mut self, items: &[Item<'_>], snapshotting: &HashSet<Namespace>) -> Result<()> {
+    /// Keeps what is held for a part until its transaction is over. Text may be several times as long as its document.
+    fn hold(&mut self, mut held: Held, bytes: usize) {
+        held.grow(&self.budget, bytes);
+        self.held.push(held);
+    }
+
+    /// Encodes one part; gives the bytes that its records take.
+    fn part(&mut self, items: &[Item<'_>], snapshotting: &HashSet<Namespace>) -> Result<usize> {
         if items.is_empty() {
-            return Ok(());
+            return Ok(0);
         }
         self.open_missing(items, snapshotting)?;
         let mut settled: HashSet<Namespace> = HashSet::new();
         loop {
             match self.attempt(items, &settled)? {
                 Ok(made) => {
+                    let bytes = made.encoded.data.len() + made.encoded.records.len() * OVERHEAD;
                     self.keep(made);
-                    return Ok(());
+                    return Ok(bytes);
                 }
                 Err(namespace) => {
                     self.widen(&namespace, items)?;

@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::actor::Ended;
+use crate::budget::Budget;
 use crate::buffers::Buffers;
 use crate::clock::now_ms;
 use crate::committer::Committer;
@@ -133,13 +134,14 @@ impl<S: Source, K: Sink, R: Registry> Lane<S, K, R> {
         let (orders, orders_in) = mpsc::channel(ORDER_SLOTS);
         let (tell, events) = mpsc::unbounded_channel::<Event>();
         let buffers = Arc::new(Buffers::default());
+        let budget = Budget::new(self.shared.settings.queue_bytes);
         let encoder = Encoder::new(
             Arc::clone(&self.shared.contracts),
             Arc::clone(&self.shared.settings),
             Arc::clone(&self.shared.report),
             tokio::runtime::Handle::current(),
             orders,
-            Arc::clone(&buffers),
+            (Arc::clone(&buffers), budget.clone()),
             (self.part.lane, self.shared.transaction_topic),
         );
         let mut ledger = Ledger::restore(started.facts, stored.position.as_ref(), stored.progress);
@@ -160,7 +162,7 @@ impl<S: Source, K: Sink, R: Registry> Lane<S, K, R> {
         let told = tell.clone();
         let encoding = thread(&format!("encode-{}", self.part.lane), move || encoder.run(jobs_in, &told))?;
         let committing = thread(&format!("commit-{}", self.part.lane), move || committer.run(orders_in, &tell))?;
-        let mut actor = started.actor.build(jobs, events, self.stop.clone());
+        let mut actor = started.actor.build(jobs, events, self.stop.clone(), budget);
         let opened = actor.open(started.open).await;
         let ended = match opened {
             Ok(()) => {

@@ -50,12 +50,13 @@ pub(crate) struct Seed<S: Source> {
 }
 
 impl<S: Source> Seed<S> {
-    /// The actor, with the channels of this attempt.
+    /// The actor, with the channels and the budget of this attempt.
     pub(crate) fn build(
         self,
         jobs: mpsc::Sender<Job>,
         events: mpsc::UnboundedReceiver<Event>,
         stop: CancellationToken,
+        budget: Budget,
     ) -> Actor<S> {
         let mut goal = self.goal;
         if self.ends_with_snapshot && goal.until.is_none() {
@@ -70,7 +71,7 @@ impl<S: Source> Seed<S> {
             heard: ClusterTime::default(),
             committed: Committed { snapshot_done: false, ..Committed::default() },
             lane: self.lane,
-            budget: Budget::new(self.settings.queue_bytes),
+            budget,
             shorter: None,
             chunk_bytes: self.settings.snapshot.chunk_bytes,
             source: self.source,
