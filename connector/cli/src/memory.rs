@@ -1,7 +1,7 @@
 //! The most memory that a run may take, from its configuration alone: what `validate` says, and what tests hold the
 //! operating system's figure against. docs/memory.md names the parts.
 
-use moorline_config::Config;
+use moorline_config::{Config, OversizeHandling};
 
 /// A document, and so a reply of the server, is at most so large; one more may be on its way wherever replies are read.
 const REPLY: u64 = 16 << 20;
@@ -24,6 +24,9 @@ pub(crate) fn most(config: &Config) -> u64 {
     let held = queue + 3 * (queue / 4);
     // A part that is encoded is there twice.
     let running = held + chunk + (config.snapshot_max_threads as u64 + READERS) * REPLY + REQUESTS * record;
+    // A record that is too large has its texts written out once more, and its document a second time.
+    let cut = if config.record_oversize_handling == OversizeHandling::TruncateAny { 3 * REPLY } else { 0 };
+    let running = running + cut;
     // Before a lane runs it samples: the replies and the documents taken from them.
     let sampling = queue / 4 + 2 * config.contract_infer_sample_bytes + 2 * REPLY;
     BASE + u64::from(config.tasks_max) * running.max(sampling)
@@ -44,6 +47,7 @@ mod tests {
         };
         assert_eq!(read("") >> 20, 310);
         assert_eq!(read("tasks.max=2\n") - read(""), read("") - BASE);
+        assert_eq!((read("record.oversize.handling=truncate.any\n") - read("")) >> 20, 48);
         assert!(read("max.queue.size.in.bytes=8388608\nsnapshot.chunk.bytes=1048576\n") < read(""));
     }
 }
