@@ -20,6 +20,19 @@ pub(crate) fn cargo() -> OsString {
     env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
+/// This program's file. `cargo test` may have built it anew since it was started: then the new file at its place.
+pub(crate) fn program() -> Result<PathBuf> {
+    Ok(at_its_place(env::current_exe().context("finding this program")?))
+}
+
+/// Linux says of a running program whose file was replaced that it is deleted.
+fn at_its_place(program: PathBuf) -> PathBuf {
+    match program.to_str().and_then(|text| text.strip_suffix(" (deleted)")) {
+        Some(place) => PathBuf::from(place),
+        None => program,
+    }
+}
+
 /// Downloads, shared by all checkouts of a user.
 pub(crate) fn cache() -> Result<PathBuf> {
     if let Some(path) = variable("MOORLINE_CACHE") {
@@ -51,4 +64,18 @@ fn variable(name: &str) -> Option<PathBuf> {
 
 fn absolute(path: PathBuf) -> Result<PathBuf> {
     std::path::absolute(&path).with_context(|| format!("making {} absolute", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_was_built_anew_is_found() {
+        for (said, place) in
+            [("/t/xtask (deleted)", "/t/xtask"), ("/t/xtask", "/t/xtask"), ("/t (a)/xtask", "/t (a)/xtask")]
+        {
+            assert_eq!(at_its_place(said.into()), Path::new(place));
+        }
+    }
 }

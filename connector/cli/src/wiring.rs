@@ -37,6 +37,8 @@ use crate::types;
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Bytes of a record's frame in a batch, over those of its key and value.
 const RECORD_FRAME: usize = 512;
+/// Rows of a chunk whose records are JSON text: a small document under a contract of many fields is large as text.
+const TEXT_ROWS: u32 = 500;
 /// Bytes of events that one transaction gathers: below this the commit's round trip is most of the time.
 const BATCH_BYTES: usize = 8 << 20;
 
@@ -313,7 +315,11 @@ fn snapshot(config: &Config) -> SnapshotSettings {
             moorline_config::SnapshotMode::Always => SnapshotMode::Always,
         },
         threads: config.snapshot_max_threads,
-        chunk_rows: config.incremental_snapshot_chunk_size,
+        chunk_rows: if config.value_converter.is_json() {
+            config.incremental_snapshot_chunk_size.min(TEXT_ROWS)
+        } else {
+            config.incremental_snapshot_chunk_size
+        },
         chunk_bytes: config.snapshot_chunk_bytes,
         rate_limits: RateLimits {
             documents: config.snapshot_rate_limit_documents,

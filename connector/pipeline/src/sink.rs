@@ -92,6 +92,9 @@ pub enum Committed {
 
 /// One lane's transactional producer. All calls block, each with a time limit, and run on the lane's own thread.
 pub trait LaneSink: Send + 'static {
+    /// Makes those of these topics that are missing and may be made, all by one request; [`LaneSink::topic`] then finds
+    /// them, and tells what is wrong with one that could not be made. An error only where nobody answers.
+    fn make_topics(&mut self, names: &[String]) -> Result<()>;
     /// The topic's index; makes the topic where it is missing and may be made (`MOOR-3004` and kin otherwise), and
     /// waits until its metadata is known. The second value is its partition count now.
     fn topic(&mut self, name: &str) -> Result<(TopicIndex, i32)>;

@@ -102,7 +102,9 @@ pub(crate) async fn plan<S: Source, K: Sink, R: Registry>(
             shared.report.collection(info.namespace.as_str()).snapshot_begins(done, info.documents);
             plan.to_read.push(info.clone());
         }
-        let sample = if intake.progress().is_some() { vec![] } else { sample(shared, &info.namespace).await? };
+        // An empty collection has nothing to show: its first document will.
+        let needless = intake.progress().is_some() || info.documents == 0;
+        let sample = if needless { vec![] } else { sample(shared, &info.namespace).await? };
         let documents: Vec<&bson::RawDocument> = sample.iter().map(|d| &**d).collect();
         if let Some(bound) = shared.contracts.prepare(&info.namespace, &documents).await? {
             plan.open.push(OpenJob {

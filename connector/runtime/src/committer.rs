@@ -52,6 +52,7 @@ impl<K: LaneSink> Committer<K> {
         let mut transactions = 0;
         while let Some(order) = orders.blocking_recv() {
             let done = match order {
+                Order::Topics(names) => self.sink.make_topics(&names),
                 Order::Open { namespace, uuid, topic, bound, complete, fresh, answer } => {
                     // A failure goes to the encoder, which tells it.
                     let _ = answer.send(self.open(&namespace, uuid, &topic, &bound, complete, fresh));

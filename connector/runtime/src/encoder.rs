@@ -102,6 +102,7 @@ impl<R: Registry> Encoder<R> {
 
     fn take(&mut self, job: Job) -> Result<()> {
         match job {
+            Job::Topics(names) => self.order(Order::Topics(names)),
             Job::Open(open) => self.open(&open.namespace, Some(open.uuid), open.bound, open.complete, open.fresh),
             Job::Events(batch) => {
                 let snapshotting = Arc::clone(&batch.snapshotting);

@@ -107,6 +107,9 @@ impl<S: Source> Seed<S> {
 impl<S: Source> Actor<S> {
     /// Opens the collections that are known at start and, at a fresh start, commits the first position.
     pub(crate) async fn open(&mut self, open: Vec<OpenJob>) -> Result<()> {
+        if open.len() > 1 {
+            self.hand(Job::Topics(open.iter().map(|job| job.bound.output.topic.clone()).collect())).await?;
+        }
         for job in open {
             self.hand(Job::Open(Box::new(job))).await?;
         }

@@ -82,6 +82,8 @@ pub(crate) struct Close {
 /// From the actor to the encoder.
 #[derive(Debug)]
 pub(crate) enum Job {
+    /// Makes these topics where they are missing, before their collections are opened.
+    Topics(Vec<String>),
     /// Opens a collection before its first record.
     Open(Box<OpenJob>),
     /// Events.
@@ -113,6 +115,8 @@ pub(crate) struct Opened {
 
 /// From the encoder to the committer.
 pub(crate) enum Order {
+    /// Makes topics.
+    Topics(Vec<String>),
     /// Opens a collection: topic, partition count, export.
     Open {
         namespace: Namespace,

@@ -140,6 +140,14 @@ impl KafkaLaneSink {
 }
 
 impl LaneSink for KafkaLaneSink {
+    fn make_topics(&mut self, names: &[String]) -> Result<()> {
+        if !self.settings.topics.enable {
+            return Ok(());
+        }
+        let wanted: Vec<NewTopic> = names.iter().map(|name| self.settings.topics.data(name)).collect();
+        topics::make_all(self.producer.client(), &wanted, self.settings.request_timeout)
+    }
+
     fn topic(&mut self, name: &str) -> Result<(TopicIndex, i32)> {
         let wanted = self.settings.topics.data(name);
         let id = self.ensure(&wanted)?;

@@ -16,6 +16,9 @@ use crate::fault;
 use crate::ffi::{Client, Described, NativeError, NewTopic, code};
 use crate::settings::ControlTopics;
 
+/// Topics that one request makes.
+const AT_ONCE: usize = 100;
+
 /// How a topic is made. -1 leaves a number to the broker.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TopicRule {
@@ -141,6 +144,22 @@ pub(crate) fn ensure(client: &Client, wanted: &NewTopic, may_create: bool, limit
             _ => thread::sleep(Duration::from_millis(50)),
         }
     }
+}
+
+/// Makes the topics that are missing, some at a time; what one could not be made for is told when it is opened.
+pub(crate) fn make_all(client: &Client, wanted: &[NewTopic], limit: Duration) -> Result<()> {
+    for wanted in wanted.chunks(AT_ONCE) {
+        let place = wanted.first().map_or("", |topic| topic.name.as_str());
+        let asked = |error: NativeError| fault::request(&error, "to make topics", place, Next::Retry);
+        let names: Vec<String> = wanted.iter().map(|topic| topic.name.clone()).collect();
+        let there = client.describe_all(&names, false, limit).map_err(asked)?;
+        let missing: Vec<NewTopic> = wanted.iter().filter(|topic| !there.contains_key(&topic.name)).cloned().collect();
+        let made = client.create_all(&missing, false, limit).map_err(asked)?;
+        for topic in missing.iter().filter(|topic| made.get(&topic.name).is_some_and(std::result::Result::is_ok)) {
+            info!(topic = topic.name, partitions = topic.partitions, configs = ?topic.configs, "topic made");
+        }
+    }
+    Ok(())
 }
 
 fn missing(wanted: &NewTopic) -> Failure {

@@ -2,7 +2,6 @@
 //!
 //! Invariant: it runs in a state folder of its own, so that stacks in use are neither seen nor touched.
 
-use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -73,7 +72,7 @@ impl Scene {
     }
 
     fn command(&self, arguments: &[&str]) -> Result<Command> {
-        let own = env::current_exe().context("finding this program")?;
+        let own = places::program()?;
         let mut command = Command::new(own);
         command
             .arg("stack")

@@ -3,7 +3,6 @@
 //! Invariant: the stack is taken down whatever happens, and the ends of its logs are shown before if a
 //! part failed.
 
-use std::env;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -73,7 +72,7 @@ fn run(
 pub(super) fn environment(record: &Record, binary: &Path) -> Result<Vec<(String, String)>> {
     let mut pairs = record.environment();
     pairs.extend(fetch::variables()?);
-    let own = env::current_exe().context("finding this program")?;
+    let own = places::program()?;
     pairs.push(("MOORLINE_BIN".into(), binary.display().to_string()));
     pairs.push(("MOORLINE_XTASK".into(), own.display().to_string()));
     // Where `MOORLINE_XTASK stack …` finds this stack, from whatever folder it is called.
