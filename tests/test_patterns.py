@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from bson import ObjectId
 
 from oracle import fold, law
 from oracle.writer import load
-
-
-def _operations(records):
-    return Counter(fold.operation(record) for record in records)
 
 
 def test_a_collection_that_is_added_has_its_past(stack, name, connector):
@@ -28,8 +22,8 @@ def test_a_collection_that_is_added_has_its_past(stack, name, connector):
     one.write(collection__include__list=f"{first},{second}")
     one.finish()
     # What came after the stored position stands in the stream, and among the rows, which are read later.
-    assert _operations(one.records(second)) == {"r": 61, "c": 1}
-    assert _operations(one.records(first)) == {"r": 60, "c": 1}
+    assert fold.operations(one.records(second)) == {"r": 61, "c": 1}
+    assert fold.operations(one.records(first)) == {"r": 60, "c": 1}
     cut = one.anchors()[-1].collections
     assert {namespace: entry["export_complete"] for namespace, entry in cut.items()} == {first: True, second: True}
     report = law.check(stack.topics, stack.source, name, one.interval_ms, folds=2)
@@ -58,7 +52,7 @@ def test_a_collection_that_is_left_out_and_taken_in_again(stack, name, connector
         assert set(one.anchors()[-1].collections) == {kept}, "an anchor speaks of what is not captured"
     kinds = [anchor.record["kind"] for anchor in one.anchors()]
     assert kinds.count("layout") == 1, kinds
-    assert _operations(one.records(kept)) == {"r": 40, "u": 1}
+    assert fold.operations(one.records(kept)) == {"r": 40, "u": 1}
     assert len(one.records(left)) == 41
 
     one.write(collection__include__list=f"{kept},{left}")
@@ -66,5 +60,5 @@ def test_a_collection_that_is_left_out_and_taken_in_again(stack, name, connector
     entry = one.anchors()[-1].collections[left]
     assert (entry["export"], entry["export_complete"]) == ("e-0002", True), entry
     rows = law.Export.read(stack.topics, entry).until(entry)
-    assert _operations(rows) == {"r": 30}
+    assert fold.operations(rows) == {"r": 30}
     law.check(stack.topics, stack.source, name, one.interval_ms, folds=2)

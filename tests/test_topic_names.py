@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from oracle import fold, law
 from oracle.writer import load
-
-
-def _operations(records):
-    return Counter(fold.operation(record) for record in records)
 
 
 def _records(stack, topic):
@@ -38,8 +32,8 @@ def test_names_by_collection_and_by_expression(stack, name, connector):
     topics = {f"{name}.orders": f"{name}-sales", f"{name}.items": f"{name}.lake_items"}
     cut = one.anchors()[-1].collections
     assert {namespace: entry["topic"] for namespace, entry in cut.items()} == topics
-    assert _operations(_records(stack, f"{name}-sales")) == {"r": 30, "c": 1}
-    assert _operations(_records(stack, f"{name}.lake_items")) == {"r": 30}
+    assert fold.operations(_records(stack, f"{name}-sales")) == {"r": 30, "c": 1}
+    assert fold.operations(_records(stack, f"{name}.lake_items")) == {"r": 30}
     # The schemas' names follow the topic, as their subjects do.
     value = stack.topics.decoder.schema(_records(stack, f"{name}-sales")[0].value_schema_id)
     assert value["namespace"] == f"{name}-sales".replace("-", "_"), value["namespace"]
@@ -60,7 +54,7 @@ def test_another_name_begins_a_new_export(stack, name, connector):
     one.until("snapshot")
     client.moved.update_one({"_id": 0}, {"$set": {"n": 1}})
     one.until("now")
-    before = _operations(one.records(moved))
+    before = fold.operations(one.records(moved))
     assert before == {"r": 40, "u": 1}
 
     client.moved.delete_many({"_id": {"$lt": 10}})
@@ -73,21 +67,21 @@ def test_another_name_begins_a_new_export(stack, name, connector):
     assert "MOOR-5703" in told and f"{name}.elsewhere" in told, told
     one.finish()
     assert "MOOR-5703" in one.runs[-2].stderr, one.runs[-2].stderr
-    assert _operations(one.records(moved)) == before, "the old topic was written on"
+    assert fold.operations(one.records(moved)) == before, "the old topic was written on"
     entry = one.anchors()[-1].collections[moved]
     assert (entry["export"], entry["topic"], entry["export_complete"]) == ("e-0002", f"{name}.elsewhere", True), entry
     records = _records(stack, f"{name}.elsewhere")
-    assert _operations(records)["r"] == 30
+    assert fold.operations(records)["r"] == 30
     assert _live(records) == set(range(10, 40))
     assert one.anchors()[-1].collections[kept]["export"] == "e-0001"
-    assert _operations(one.records(kept)) == {"r": 20}
+    assert fold.operations(one.records(kept)) == {"r": 20}
     assert f"{name}.gone-elsewhere" not in stack.topics.names(name)
-    assert _operations(one.records(f"{name}.gone")) == {"r": 5, "d": 1}
+    assert fold.operations(one.records(f"{name}.gone")) == {"r": 5, "d": 1}
 
     # The next run finds the names as they are, and goes on.
     client.moved.insert_one({"_id": 100, "n": 9})
     one.finish()
-    assert _operations(_records(stack, f"{name}.elsewhere"))["r"] == 30
+    assert fold.operations(_records(stack, f"{name}.elsewhere"))["r"] == 30
     assert "MOOR-5703" not in one.runs[-1].stderr
 
 

@@ -10,6 +10,7 @@ stands twice; an export has at most one snapshot row of a key (I-SNAP-2).
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Iterable, NamedTuple
 
 from .murmur2 import partition
@@ -59,6 +60,11 @@ def operation(record: Record) -> str:
     if record.value_bytes is None:
         return record.headers.get("moorline.op", "d")
     return record.value["op"] if is_envelope(record.value) else record.value["__op"]
+
+
+def operations(records: Iterable[Record]) -> Counter:
+    """How many records there are of each operation."""
+    return Counter(operation(record) for record in records)
 
 
 def histories(records: Iterable[Record]) -> dict[bytes, list[Record]]:

@@ -263,7 +263,8 @@ pub(crate) fn output(config: &Config) -> Rules {
     }
 }
 
-fn converter(of: moorline_config::Converter) -> Converter {
+/// How keys or values are written.
+pub(crate) fn converter(of: moorline_config::Converter) -> Converter {
     if of.is_json() { Converter::Json } else { Converter::Avro }
 }
 

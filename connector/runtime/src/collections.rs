@@ -119,8 +119,8 @@ pub(crate) async fn plan<S: Source, K: Sink, R: Registry>(
         }
     }
     let absent = absent(shared, &plan, stored).await?;
-    let captured = |namespace: &Namespace| listed.iter().any(|info| info.namespace == *namespace);
-    for ended in intake::ended(stored, captured, &absent) {
+    let captured: HashSet<&Namespace> = listed.iter().map(|info| &info.namespace).collect();
+    for ended in intake::ended(stored, |namespace| captured.contains(namespace), &absent) {
         plan.epochs.insert(ended.namespace.clone(), ended.epoch);
         if let Some(bound) = shared.contracts.prepare_on(ended.topic.clone(), &ended.namespace, &[]).await? {
             let (namespace, uuid, complete) = (ended.namespace.clone(), ended.epoch, ended.export_complete);

@@ -13,7 +13,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use moorline_pipeline::anchor::{CollectionDelta, ExportStart, Ledger, PositionFacts};
-use moorline_pipeline::contract::output::Converter;
 use moorline_pipeline::error::{Failure, Problem, Result};
 use moorline_pipeline::model::{Namespace, Uuid};
 use moorline_pipeline::offsets::Progress;
@@ -236,11 +235,7 @@ impl<K: LaneSink> Committer<K> {
 
 /// Refuses keys of another form than those that stand in the topic: they would be other keys of the same documents.
 fn same_keys(written: &Progress, topic: &str, bound: &Bound) -> Result<()> {
-    let name = |converter: Converter| match converter {
-        Converter::Avro => "avro",
-        Converter::Json => "json",
-    };
-    let (before, now) = (name(written.key_converter), name(bound.output.converters.key));
+    let (before, now) = (written.key_converter.name(), bound.output.converters.key.name());
     if before == now || written.topic != topic || written.partitions.is_empty() {
         return Ok(());
     }

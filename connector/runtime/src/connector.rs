@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use moorline_pipeline::anchor::Lineage;
+use moorline_pipeline::anchor::{self, Lineage};
 use moorline_pipeline::contract::output::transaction;
 use moorline_pipeline::error::{Failure, Next, Problem, Result};
 use moorline_pipeline::sink::{Registry, Sink};
@@ -53,24 +53,17 @@ pub async fn run<S: Source, K: Sink, R: Registry>(
     let identity = source.identity().await?;
     let layout = layout::split(&settings.selection, settings.tasks_max);
     let run_id = uuid::Uuid::new_v4().to_string();
-    let key_id =
-        registry.register(&format!("{}-key", settings.anchor_topic), moorline_pipeline::anchor::KEY_SCHEMA).await?;
-    let value_id =
-        registry.register(&format!("{}-value", settings.anchor_topic), moorline_pipeline::anchor::SCHEMA).await?;
+    let anchors = SchemaIds::register(&registry, &settings.anchor_topic, anchor::KEY_SCHEMA, anchor::SCHEMA).await?;
     let contracts = Contracts::new(registry, settings.contract.clone(), settings.output.clone(), &settings.own_topics);
     let mut transaction_topic = None;
     if let Some(topic) = &settings.transaction_topic {
         let (key, value) = (transaction::key_schema(), transaction::value_schema());
-        let key = contracts.registry().register(&format!("{topic}-key"), &key).await?;
-        let value = contracts.registry().register(&format!("{topic}-value"), &value).await?;
-        transaction_topic = Some(SchemaIds { key, value });
+        transaction_topic = Some(SchemaIds::register(contracts.registry(), topic, &key, &value).await?);
     }
     let mut heartbeats = None;
     if let Some((topic, interval)) = &settings.heartbeats {
         let (key, value) = (transaction::heartbeat_key_schema(), transaction::heartbeat_value_schema());
-        let key = contracts.registry().register(&format!("{topic}-key"), &key).await?;
-        let value = contracts.registry().register(&format!("{topic}-value"), &value).await?;
-        heartbeats = Some((SchemaIds { key, value }, *interval));
+        heartbeats = Some((SchemaIds::register(contracts.registry(), topic, &key, &value).await?, *interval));
     }
     let lineage = Lineage {
         version: settings.version.clone(),
@@ -106,8 +99,8 @@ pub async fn run<S: Source, K: Sink, R: Registry>(
         lineage,
         layout: layout.id.clone(),
         lanes: layout.lanes.len() as u32,
-        anchor_key_schema_id: key_id,
-        anchor_schema_id: value_id,
+        anchor_key_schema_id: anchors.key,
+        anchor_schema_id: anchors.value,
         transaction_topic,
         heartbeats,
         snapshotted: std::sync::Mutex::default(),

@@ -17,6 +17,7 @@ use tracing::{info, warn};
 
 use crate::settings::{ContractMode, ContractSettings};
 use crate::topics::Owners;
+use crate::transactions::SchemaIds;
 
 /// A contract with what the registry knows of it.
 #[derive(Clone, Debug)]
@@ -149,8 +150,7 @@ impl<R: Registry> Contracts<R> {
         let value = derive::value_schema(&contract, &output);
         // Before anything is registered: what can't be written should leave nothing behind.
         let texts = Texts::of(&contract, &output).map_err(|why| no_text(&contract.namespace, &why.to_string()))?;
-        let key_id = self.registry.register(&format!("{}-key", output.topic), &key).await?;
-        let value_id = self.registry.register(&format!("{}-value", output.topic), &value).await?;
+        let ids = SchemaIds::register(&self.registry, &output.topic, &key, &value).await?;
         Ok(Bound {
             hash: file::contract_hash(&file::write(&contract)),
             key_digest: derive::schema_digest(&key),
@@ -159,8 +159,8 @@ impl<R: Registry> Contracts<R> {
             output,
             on_drift,
             unknown,
-            key_id,
-            value_id,
+            key_id: ids.key,
+            value_id: ids.value,
             texts,
         })
     }

@@ -7,7 +7,6 @@
 use std::time::{Duration, Instant};
 
 use bson::RawDocumentBuf;
-use moorline_pipeline::anchor::{CollectionDelta, Inexact};
 use moorline_pipeline::contract::model::Misfit;
 use moorline_pipeline::contract::output::Form;
 use moorline_pipeline::contract::oversize::{self, Shortened};
@@ -92,11 +91,6 @@ pub(crate) fn refused(item: &Item<'_>, size: usize, settings: &Settings) -> Resu
             )))
         }
     }
-}
-
-/// Says in the anchor that a record is not what the source has.
-pub(crate) fn mark(reason: &str, item: &Item<'_>, delta: &mut CollectionDelta) {
-    delta.inexact.push(Inexact { keys: Some(1), ..Inexact::of(reason, item.namespace) });
 }
 
 /// Records of one part that were left out or cut.

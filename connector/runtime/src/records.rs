@@ -94,7 +94,7 @@ pub(crate) fn record(
             return oversize::refused(item, size, settings).map(Err);
         }
         if cut.is_some() {
-            oversize::mark(oversize::TRUNCATED, item, delta);
+            otherwise(oversize::TRUNCATED, item, delta);
         }
         delta.counts.spilled += i64::from(written.spilled);
         let value = Some(key.end..encoded.data.len());
@@ -162,7 +162,22 @@ fn push(
 
 /// A delete that goes out in no form: folding what is there no longer gives the source's state.
 fn left_out(item: &Item<'_>, delta: &mut CollectionDelta) {
-    delta.inexact.push(Inexact { keys: Some(1), ..Inexact::of("filtered", item.namespace) });
+    otherwise("filtered", item, delta);
+}
+
+/// Says in the anchor that what stands under a key is not what the source has, and why.
+fn otherwise(reason: &str, item: &Item<'_>, delta: &mut CollectionDelta) {
+    delta.inexact.push(Inexact { keys: Some(1), ..Inexact::of(reason, item.namespace) });
+}
+
+/// The key of a document, where it can be told; else nothing is left in the buffer.
+fn keyed(collection: &mut Collection, item: &Item<'_>, encoded: &mut Encoded) -> Option<Range<usize>> {
+    let start = encoded.data.len();
+    if collection.plan(false).key(item.id, &mut encoded.data).is_err() {
+        encoded.data.truncate(start);
+        return None;
+    }
+    Some(start..encoded.data.len())
 }
 
 /// A delete of a key, where what happened was none: the document is held out, or stands under another key from now on.
@@ -226,13 +241,10 @@ pub(crate) fn skipped(
     delta: &mut CollectionDelta,
     writing: &Writing<'_>,
 ) {
-    oversize::mark(oversize::SKIPPED, item, delta);
-    let start = encoded.data.len();
+    otherwise(oversize::SKIPPED, item, delta);
     // Its record had a key, or it would not have been too large.
-    if collection.plan(false).key(item.id, &mut encoded.data).is_ok() {
-        removal(collection, item.id, start..encoded.data.len(), item, encoded, delta, writing);
-    } else {
-        encoded.data.truncate(start);
+    if let Some(key) = keyed(collection, item, encoded) {
+        removal(collection, item.id, key, item, encoded, delta, writing);
     }
 }
 
@@ -246,14 +258,10 @@ pub(crate) fn quarantined(
     writing: &Writing<'_>,
 ) -> ControlRecord {
     delta.counts.quarantined += 1;
-    let start = encoded.data.len();
-    let keyed = collection.plan(false).key(item.id, &mut encoded.data).is_ok();
-    let key = start..encoded.data.len();
-    let control = quarantine::record(&collection.bound, item, misfit, keyed.then(|| &encoded.data[key.clone()]));
-    if keyed {
+    let key = keyed(collection, item, encoded);
+    let control = quarantine::record(&collection.bound, item, misfit, key.clone().map(|key| &encoded.data[key]));
+    if let Some(key) = key {
         removal(collection, item.id, key, item, encoded, delta, writing);
-    } else {
-        encoded.data.truncate(start);
     }
     control
 }

@@ -24,11 +24,7 @@ impl Owners {
     /// Takes a topic for a collection: `MOOR-3004` where it is another's, or can't be a topic at all.
     pub(crate) fn take(&self, topic: &str, namespace: &Namespace) -> Result<()> {
         if !names::is_topic(topic) {
-            return Err(refused(
-                topic,
-                format!("collection {namespace}"),
-                "brokers take letters, digits, `.`, `_` and `-`, and at most 249 of them",
-            ));
+            return Err(refused(topic, format!("collection {namespace}"), names::TOPIC_RULE));
         }
         let mut owners = self.0.lock().expect("no holder panics");
         match owners.get(topic) {

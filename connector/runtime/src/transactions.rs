@@ -13,8 +13,9 @@ use std::collections::BTreeMap;
 use bson::RawDocument;
 use moorline_pipeline::contract::output::transaction::{Boundary, key, lsid, value};
 use moorline_pipeline::contract::plan::{Place, Session};
+use moorline_pipeline::error::Result;
 use moorline_pipeline::model::Namespace;
-use moorline_pipeline::sink::{ControlRecord, ControlTopic};
+use moorline_pipeline::sink::{ControlRecord, ControlTopic, Registry};
 
 use crate::items::Item;
 
@@ -23,6 +24,16 @@ use crate::items::Item;
 pub(crate) struct SchemaIds {
     pub(crate) key: u32,
     pub(crate) value: u32,
+}
+
+impl SchemaIds {
+    /// Of a topic's key and value, registered under the topic's name.
+    pub(crate) async fn register<R: Registry>(registry: &R, topic: &str, key: &str, value: &str) -> Result<Self> {
+        Ok(Self {
+            key: registry.register(&format!("{topic}-key"), key).await?,
+            value: registry.register(&format!("{topic}-value"), value).await?,
+        })
+    }
 }
 
 /// The transaction that records are written of, within one part.

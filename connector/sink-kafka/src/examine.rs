@@ -14,9 +14,7 @@ use crate::fault;
 use crate::ffi::{Client, Configured, Event, Events, Kind, NativeError, NewTopic, code};
 use crate::producer::Producer;
 use crate::settings::KafkaSettings;
-
-/// Topics that are asked about by one request.
-const AT_ONCE: usize = 200;
+use crate::topics::AT_ONCE;
 
 /// What an authorizer lets us do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

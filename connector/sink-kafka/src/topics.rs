@@ -16,8 +16,8 @@ use crate::fault;
 use crate::ffi::{Client, Described, NativeError, NewTopic, code};
 use crate::settings::ControlTopics;
 
-/// Topics that one request makes.
-const AT_ONCE: usize = 100;
+/// Topics that one request is about.
+pub(crate) const AT_ONCE: usize = 200;
 
 /// How a topic is made. -1 leaves a number to the broker.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -25,7 +25,7 @@ pub(super) fn of(config: &Config, topics: &[(&Namespace, &str)]) -> Vec<Problem>
                 "MOOR-3004",
                 format!("`{topic}` cannot be a topic's name"),
                 format!("collection {namespace}"),
-                "brokers take letters, digits, `.`, `_` and `-`, and at most 249 of them",
+                names::TOPIC_RULE,
                 format!("topic.rename.{namespace}=NAME"),
             ));
             continue;

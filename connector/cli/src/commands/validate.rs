@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use moorline_config::{Config, ContractMode, Converter};
+use moorline_config::{Config, ContractMode};
 use moorline_pipeline::error::Problem;
 use serde_json::{Value, json};
 
@@ -119,10 +119,6 @@ fn as_text(config: &Config) -> Option<&'static str> {
     }
 }
 
-fn form(converter: Converter) -> &'static str {
-    if converter.is_json() { "json" } else { "avro" }
-}
-
 fn number(partitions: i32) -> String {
     if partitions < 0 { "broker's".to_owned() } else { partitions.to_string() }
 }
@@ -155,8 +151,8 @@ fn machine(config: &Config, entries: &[Entry]) -> String {
         "connector": config.name,
         "source": wiring::source_place(config),
         "collections": collections,
-        "key_form": form(config.key_converter),
-        "value_form": form(config.value_converter),
+        "key_form": wiring::converter(config.key_converter).name(),
+        "value_form": wiring::converter(config.value_converter).name(),
         "patterns": patterns(config),
         "own_topics": own,
         "memory_bytes": memory::most(config),

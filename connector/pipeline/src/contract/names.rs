@@ -115,6 +115,9 @@ pub(crate) fn reserved(metadata_prefix: &str) -> impl Iterator<Item = String> {
     METADATA.iter().chain([&MISSING, &SPILL]).map(move |name| format!("{metadata_prefix}{name}"))
 }
 
+/// What [`is_topic`] asks, for people.
+pub const TOPIC_RULE: &str = "brokers take letters, digits, `.`, `_` and `-`, and at most 249 of them";
+
 /// Whether a broker takes a name for a topic.
 pub fn is_topic(name: &str) -> bool {
     (1..=249).contains(&name.len()) && name != "." && name != ".." && name.chars().all(is_topic_letter)

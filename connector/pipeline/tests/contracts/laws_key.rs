@@ -34,7 +34,8 @@ fn text(id: Json) -> String {
         .expect("UTF-8")
 }
 
-const KINDS: [KeyKind; 8] = [
+/// Every kind but those of several parts.
+pub(crate) const KINDS: [KeyKind; 8] = [
     KeyKind::ObjectId,
     KeyKind::String,
     KeyKind::Long,

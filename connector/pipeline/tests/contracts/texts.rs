@@ -14,6 +14,7 @@ use proptest::prelude::*;
 use serde_json::Value as Json;
 
 use crate::golden::compare;
+use crate::laws_key::KINDS;
 use crate::stage::{KEY_ID, META, VALUE_ID, contract, document, infer_all, namespace, output, raw, value};
 use crate::wild;
 
@@ -86,17 +87,6 @@ fn deletes_envelopes_and_mixed_forms() {
     let json: Json = serde_json::from_slice(&out).expect("JSON");
     assert!(json["before"].is_null() && json["after"].is_null() && json["op"] == "u", "{json}");
 }
-
-const KINDS: [KeyKind; 8] = [
-    KeyKind::ObjectId,
-    KeyKind::String,
-    KeyKind::Long,
-    KeyKind::Number,
-    KeyKind::Uuid,
-    KeyKind::Timestamp,
-    KeyKind::Base64,
-    KeyKind::Any,
-];
 
 /// Levels that no reader of JSON is asked to follow by recursion.
 #[test]

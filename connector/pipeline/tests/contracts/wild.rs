@@ -9,6 +9,7 @@ use proptest::option;
 use proptest::prelude::*;
 use serde_json::json;
 
+use crate::laws_key::KINDS;
 use crate::stage;
 
 const NAMES: [&str; 18] = [
@@ -240,16 +241,7 @@ fn name_records(fields: &mut [Field], next: &mut usize) {
 }
 
 fn key_kind() -> impl Strategy<Value = KeyKind> {
-    let plain = prop::sample::select(vec![
-        KeyKind::ObjectId,
-        KeyKind::String,
-        KeyKind::Long,
-        KeyKind::Number,
-        KeyKind::Uuid,
-        KeyKind::Timestamp,
-        KeyKind::Base64,
-        KeyKind::Any,
-    ]);
+    let plain = prop::sample::select(KINDS.to_vec());
     plain.prop_recursive(2, 6, 3, |inner| {
         vec((name(), inner), 1..4).prop_map(|mut parts| {
             let mut seen = std::collections::BTreeSet::new();

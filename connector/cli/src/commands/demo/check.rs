@@ -19,6 +19,7 @@ use tokio::runtime::Runtime;
 
 use super::child::broken;
 use super::source::Known;
+use crate::wiring;
 
 /// How long a topic may take to be read.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -62,7 +63,7 @@ type Visit<'a> = &'a mut dyn FnMut(&[u8], Option<&[u8]>) -> Result<()>;
 impl Checker<'_> {
     fn topic(&self, collection: &str) -> String {
         let namespace = Namespace::new(self.database, collection);
-        names::topic(&self.config.topic_prefix, &self.config.topic_delimiter, &namespace)
+        wiring::output(self.config).topic(&namespace)
     }
 
     /// Offsets that are committed by now: records and markers, quick to ask.

@@ -19,6 +19,7 @@ pub(super) fn verdicts(config: &Config, facts: &KafkaFacts, data: &[DataTopic], 
     let mut found = Vec::new();
     let names: Vec<_> = data.iter().map(|data| (&data.namespace, data.topic.as_str())).collect();
     found.extend(collisions::of(config, &names).into_iter().map(|problem| Finding::error(Area::Topics, problem)));
+    let own = own_topics::all(config);
     let none = BTreeMap::new();
     let topics = facts.topics.as_ref().unwrap_or(&none);
     for name in data.iter().map(|data| data.topic.as_str()) {
@@ -32,12 +33,12 @@ pub(super) fn verdicts(config: &Config, facts: &KafkaFacts, data: &[DataTopic], 
         match topic {
             Ok(topic) => {
                 found.extend(copies(config, name, topic));
-                found.extend(rights(config, name, topic));
+                found.extend(rights(config, &own, name, topic));
             }
             Err(problem) => found.push(kafka::with_rights(config, Finding::error(Area::Topics, kafka::copy(problem)))),
         }
     }
-    for own in own_topics::all(config).iter().filter(|own| own.compacted) {
+    for own in own.iter().filter(|own| own.compacted) {
         if let Some(Ok(topic)) = topics.get(own.name) {
             found.extend(kept(config, own, topic));
         }
@@ -48,7 +49,7 @@ pub(super) fn verdicts(config: &Config, facts: &KafkaFacts, data: &[DataTopic], 
         }
         found.extend(moved(progress, data));
     }
-    found.extend(missing(config, facts, data));
+    found.extend(missing(config, facts, data, &own));
     for (name, obstacle) in facts.obstacles.iter().flatten() {
         found.push(obstructed(config, facts, name, obstacle));
     }
@@ -137,10 +138,10 @@ fn copies(config: &Config, name: &str, topic: &TopicFacts) -> Option<Finding> {
     Some(Finding::error(Area::Topics, problem).shell(alter(config, name, &change)))
 }
 
-fn rights(config: &Config, name: &str, topic: &TopicFacts) -> Option<Finding> {
+fn rights(config: &Config, own: &[OwnTopic<'_>], name: &str, topic: &TopicFacts) -> Option<Finding> {
     let allowed = topic.allowed.as_ref()?;
-    let own = own_topics::all(config).into_iter().find(|own| own.name == name).map(|own| own.needs);
-    let needed = own.unwrap_or(&[Operation::Write, Operation::Describe]);
+    let needed = own.iter().find(|own| own.name == name).map(|own| own.needs);
+    let needed = needed.unwrap_or(&[Operation::Write, Operation::Describe]);
     let missing: Vec<&str> = needed.iter().filter(|one| !allowed.contains(one)).map(|one| one.name()).collect();
     if missing.is_empty() {
         return None;
@@ -222,12 +223,11 @@ fn moved(progress: &Progress, data: &[DataTopic]) -> Option<Finding> {
 }
 
 /// Topics that nobody will make.
-fn missing(config: &Config, facts: &KafkaFacts, data: &[DataTopic]) -> Option<Finding> {
+fn missing(config: &Config, facts: &KafkaFacts, data: &[DataTopic], own: &[OwnTopic<'_>]) -> Option<Finding> {
     if config.topic_creation_enable {
         return None;
     }
     let topics = facts.topics.as_ref().ok()?;
-    let own = own_topics::all(config);
     let wanted = data
         .iter()
         .map(|data| data.topic.as_str())

@@ -68,11 +68,17 @@ fn more_copies_than_there_are_stop_all_writing() {
 #[test]
 fn rights_are_looked_at_where_the_broker_tells_them() {
     let config = config("collection.include.list=a.b");
-    assert!(rights(&config, "t", &topic(&[])).is_none());
+    assert!(rights(&config, &own_topics::all(&config), "t", &topic(&[])).is_none());
     let mut reader = topic(&[]);
     reader.allowed = Some([Operation::Read, Operation::Describe].into());
-    assert!(rights(&config, "t", &reader).unwrap().problem.what.contains("Write"));
+    assert!(rights(&config, &own_topics::all(&config), "t", &reader).unwrap().problem.what.contains("Write"));
     reader.allowed = Some([Operation::Write, Operation::Describe].into());
-    assert!(rights(&config, "t", &reader).is_none());
-    assert!(rights(&config, &config.offset_storage_topic, &reader).unwrap().problem.what.contains("Read"));
+    assert!(rights(&config, &own_topics::all(&config), "t", &reader).is_none());
+    assert!(
+        rights(&config, &own_topics::all(&config), &config.offset_storage_topic, &reader)
+            .unwrap()
+            .problem
+            .what
+            .contains("Read")
+    );
 }

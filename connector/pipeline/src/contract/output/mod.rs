@@ -67,6 +67,16 @@ pub enum Converter {
     Json,
 }
 
+impl Converter {
+    /// As it is configured.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Avro => "avro",
+            Self::Json => "json",
+        }
+    }
+}
+
 /// `output.format`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Form {
