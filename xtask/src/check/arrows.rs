@@ -17,10 +17,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("source-mongodb", &["pipeline"]),
     ("sink-kafka", &["pipeline"]),
     ("runtime", &["pipeline"]),
-    ("verify", &["pipeline"]),
-    ("testkit", &["pipeline"]),
+    ("export", &["pipeline"]),
     ("control", &["pipeline", "runtime"]),
-    ("cli", &["pipeline", "config", "source-mongodb", "sink-kafka", "runtime", "verify", "control"]),
+    ("cli", &["pipeline", "config", "source-mongodb", "sink-kafka", "runtime", "export", "control"]),
     ("bench", &["pipeline", "sink-kafka"]),
     ("xtask", &[]),
 ];

@@ -1,0 +1,4 @@
+//! Exports at an anchor: topics folded to a state, written to files, and proven.
+//!
+//! What is read comes through traits, so that nothing here knows Kafka or MongoDB. Nothing is shared with the path that
+//! writes topics but types: what checks must not repeat the mistakes of what it checks.
