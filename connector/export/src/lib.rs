@@ -2,3 +2,7 @@
 //!
 //! What is read comes through traits, so that nothing here knows Kafka or MongoDB. Nothing is shared with the path that
 //! writes topics but types: what checks must not repeat the mistakes of what it checks.
+
+pub mod digest;
+pub mod fold;
+pub mod manifest;

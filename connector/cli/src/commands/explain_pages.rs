@@ -103,6 +103,8 @@ pub(super) const PAGES: &[(&str, &str)] = &[
     ("MOOR-6030", include_str!("../../../../docs/errors/MOOR-6030.md")),
     ("MOOR-6031", include_str!("../../../../docs/errors/MOOR-6031.md")),
     ("MOOR-6032", include_str!("../../../../docs/errors/MOOR-6032.md")),
+    ("MOOR-6127", include_str!("../../../../docs/errors/MOOR-6127.md")),
+    ("MOOR-6128", include_str!("../../../../docs/errors/MOOR-6128.md")),
     ("MOOR-7001", include_str!("../../../../docs/errors/MOOR-7001.md")),
     ("MOOR-7002", include_str!("../../../../docs/errors/MOOR-7002.md")),
     ("MOOR-7003", include_str!("../../../../docs/errors/MOOR-7003.md")),
