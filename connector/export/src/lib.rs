@@ -6,3 +6,4 @@
 pub mod digest;
 pub mod fold;
 pub mod manifest;
+pub mod select;

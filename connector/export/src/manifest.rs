@@ -186,8 +186,38 @@ impl Manifest {
     }
 }
 
+/// A cluster time's second as RFC 3339, in UTC.
+pub fn time(time: ClusterTime) -> String {
+    let (days, second) = (i64::from(time.t / 86_400), time.t % 86_400);
+    // Years begin in March here, so that the leap day is the last one of an era of 400 years.
+    let of_era = days + 719_468;
+    let (era, day) = (of_era / 146_097, of_era % 146_097);
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let of_year = day - (365 * year + year / 4 - year / 100);
+    let march = (5 * of_year + 2) / 153;
+    let (month, of_month) = (if march < 10 { march + 3 } else { march - 9 }, of_year - (153 * march + 2) / 5 + 1);
+    let year = year + era * 400 + i64::from(month <= 2);
+    format!("{year:04}-{month:02}-{of_month:02}T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60)
+}
+
 /// Whether a name stays below its folder.
 fn is_below(name: &str) -> bool {
     !name.is_empty()
         && name.split('/').all(|part| !part.is_empty() && part != "." && part != ".." && !part.contains('\\'))
+}
+
+#[cfg(test)]
+mod tests {
+    use moorline_pipeline::anchor::at;
+
+    use super::*;
+
+    #[test]
+    fn a_time_reads_back_as_itself() {
+        assert_eq!(time(ClusterTime::new(1_795_435_200, 7)), "2026-11-23T12:00:00Z");
+        for t in (0..u32::MAX).step_by(7_919_777).chain([951_782_400, 951_868_799, 4_107_542_400, u32::MAX]) {
+            let text = time(ClusterTime::new(t, 0));
+            assert_eq!(at::instant(&text), Some(ClusterTime::new(t, 0)), "{text}");
+        }
+    }
 }

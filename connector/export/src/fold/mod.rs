@@ -182,7 +182,7 @@ impl Sorted {
     }
 
     /// The next key's last record; `None` at the end.
-    pub fn next(&mut self) -> Result<Option<Last>, Problem> {
+    pub fn pull(&mut self) -> Result<Option<Last>, Problem> {
         if self.folder.is_none() {
             return Ok(self.memory.next());
         }
@@ -223,7 +223,7 @@ mod tests {
             }
             let mut sorted = fold.finish().unwrap();
             let mut found = Vec::new();
-            while let Some(last) = sorted.next().unwrap() {
+            while let Some(last) = sorted.pull().unwrap() {
                 found.push((last.key.to_vec(), (last.offset, last.value.map(|value| value.to_vec()))));
             }
             prop_assert_eq!(found, wanted.into_iter().collect::<Vec<_>>());
