@@ -10,7 +10,7 @@ use crate::commands::anchors::Anchors;
 use crate::commands::completion::Completion;
 use crate::commands::demo::Demo;
 use crate::commands::tail::Tail;
-use crate::commands::{config, contract, doctor, explanation, run, status, top};
+use crate::commands::{config, contract, doctor, explanation, run, status, top, verify};
 use crate::failure::Failed;
 
 /// MongoDB's change streams as typed Avro topics in Kafka, with snapshots at their exact place and anchors
@@ -31,7 +31,7 @@ use crate::failure::Failed;
   moorline explain MOOR-2003                            an error's cause and what to do
 
 Exit codes: 0 done, 1 finding or failed operation, 2 usage or configuration, 3 a system could not be reached,
-4 refused for safety, 130 stopped by Ctrl-C."
+4 refused for safety, 5 not to be proven either way (verify), 130 stopped by Ctrl-C."
 )]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -112,6 +112,8 @@ pub(crate) enum Verb {
   moorline anchors show -c moorline.properties --at latest --check"
     )]
     Anchors(Anchors),
+    /// Proves that an export equals the source at an anchor's cut, or says that this can't be proven
+    Verify(verify::Verify),
     /// Where a connector stands, by its topics or by itself
     Status(status::Status),
     /// A running connector as it runs: clocks, rates, snapshots, anchors

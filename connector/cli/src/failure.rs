@@ -24,6 +24,8 @@ pub(crate) enum Exit {
     Unreachable,
     /// 4: refused for safety.
     Refused,
+    /// 5: it can't be proven either way.
+    Unproven,
     /// 130: stopped cleanly by Ctrl-C.
     Interrupted,
 }
@@ -37,6 +39,7 @@ impl Exit {
             Self::Usage => 2,
             Self::Unreachable => 3,
             Self::Refused => 4,
+            Self::Unproven => 5,
             Self::Interrupted => 130,
         }
     }

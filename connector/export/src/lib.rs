@@ -7,3 +7,4 @@ pub mod digest;
 pub mod fold;
 pub mod manifest;
 pub mod select;
+pub mod verify;

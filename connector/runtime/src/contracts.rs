@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use moorline_pipeline::contract::model::{Contract, Drift, Output, Unknown};
 use moorline_pipeline::contract::output::Rules;
-use moorline_pipeline::contract::plan::Texts;
+use moorline_pipeline::contract::plan::{Texts, UnknownFields};
 use moorline_pipeline::contract::{derive, evolve, file, infer, merge};
 use moorline_pipeline::error::{Failure, Next, Problem, Result};
 use moorline_pipeline::model::Namespace;
@@ -42,6 +42,27 @@ pub struct Bound {
     pub hash: String,
     /// What writes records that are JSON text.
     pub texts: Texts,
+}
+
+/// A contract in force, for who only reads.
+#[derive(Clone, Debug)]
+pub struct InForce {
+    /// The contract.
+    pub contract: Contract,
+    /// Names and metadata of its output.
+    pub output: Output,
+    /// What becomes of unknown fields once no version is added for them any more.
+    pub unknown: UnknownFields,
+}
+
+/// What a plan does with unknown fields; `spill` where those that `evolve` would report go to `__spill`.
+pub(crate) fn unknown_fields(on_drift: Drift, unknown: Unknown, spill: bool) -> UnknownFields {
+    match (on_drift, unknown) {
+        (Drift::Evolve, _) if !spill => UnknownFields::Report,
+        (Drift::Evolve | Drift::Spill, _) | (_, Unknown::Spill) => UnknownFields::Spill,
+        (_, Unknown::Ignore) => UnknownFields::Ignore,
+        (_, Unknown::Drift) => UnknownFields::Report,
+    }
 }
 
 /// Contracts of one connector.
@@ -114,6 +135,24 @@ impl<R: Registry> Contracts<R> {
             self.write_file(namespace, &contract)?;
         }
         self.bind(contract, output, on_drift, unknown).await.map(Some)
+    }
+
+    /// What [`Contracts::prepare_on`] would find in file and registry, for who only reads: nothing is inferred, written or
+    /// registered. `None` where there is neither.
+    pub async fn in_force(&self, topic: &str, namespace: &Namespace) -> Result<Option<InForce>> {
+        let written = self.read_file(namespace)?;
+        let (on_drift, unknown) = self.policies(namespace, written.as_ref());
+        let output = Output { topic: topic.to_owned(), ..self.rules.output(namespace, on_drift, unknown) };
+        let registered = match self.settings.mode {
+            ContractMode::Pinned => None,
+            ContractMode::Infer => self.registered(namespace, &output).await?,
+        };
+        let contract = match (written, registered) {
+            (Some(written), Some(registered)) => merge::merge(written, registered),
+            (Some(contract), None) | (None, Some(contract)) => contract,
+            (None, None) => return Ok(None),
+        };
+        Ok(Some(InForce { contract, output, unknown: unknown_fields(on_drift, unknown, true) }))
     }
 
     /// Widens a contract by documents that did not fit, one version; `None` where nothing can be widened.

@@ -1,11 +1,11 @@
 //! A collection as the encoder knows it: its plan, its topic, its policy and version budget.
 
-use moorline_pipeline::contract::model::{Drift, Unknown};
-use moorline_pipeline::contract::plan::{Encoder, Plan, UnknownFields};
+use moorline_pipeline::contract::model::Drift;
+use moorline_pipeline::contract::plan::{Encoder, Plan};
 use moorline_pipeline::model::Uuid;
 use moorline_pipeline::sink::TopicIndex;
 
-use crate::contracts::Bound;
+use crate::contracts::{Bound, unknown_fields};
 use crate::work::Opened;
 
 /// An open collection.
@@ -77,12 +77,7 @@ impl Collection {
 }
 
 fn compile(bound: &Bound, spill: bool) -> Encoder {
-    let unknown = match (bound.on_drift, bound.unknown) {
-        (Drift::Evolve, _) if !spill => UnknownFields::Report,
-        (Drift::Evolve | Drift::Spill, _) | (_, Unknown::Spill) => UnknownFields::Spill,
-        (_, Unknown::Ignore) => UnknownFields::Ignore,
-        (_, Unknown::Drift) => UnknownFields::Report,
-    };
+    let unknown = unknown_fields(bound.on_drift, bound.unknown, spill);
     let plan = Plan::compile(&bound.contract, &bound.output, bound.key_id, bound.value_id, unknown);
     Encoder::with_texts(plan.into(), bound.texts.clone())
 }

@@ -21,6 +21,7 @@ mod table;
 pub(crate) mod tail;
 pub(crate) mod top;
 mod validate;
+pub(crate) mod verify;
 pub(crate) mod words;
 
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -42,6 +43,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failed> {
         Verb::Doctor(args) => doctor::run(args, global),
         Verb::Contract(verb) => contract::run(verb, global),
         Verb::Anchors(verb) => show_anchors(verb, global),
+        Verb::Verify(args) => verify::run(args, global),
         Verb::Status(args) => status::run(args, global),
         Verb::Top(args) => top::run(args, global),
         Verb::Tail(args) => tail::run(args, global),

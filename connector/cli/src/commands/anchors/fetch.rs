@@ -17,36 +17,36 @@ const READ_LIMIT: Duration = Duration::from_secs(120);
 const PEEK_LIMIT: Duration = Duration::from_secs(20);
 
 /// The anchors topic as read.
-pub(super) struct Read {
-    pub(super) topic: String,
-    pub(super) connector: String,
-    pub(super) log: Log,
+pub(in crate::commands) struct Read {
+    pub(in crate::commands) topic: String,
+    pub(in crate::commands) connector: String,
+    pub(in crate::commands) log: Log,
     /// Offsets of records that are no anchors, and why.
     strange: Vec<(i64, String)>,
     /// Bytes of keys and values.
-    pub(super) bytes: u64,
+    pub(in crate::commands) bytes: u64,
 }
 
 /// A data topic now.
 #[derive(Clone, Debug, Default)]
-pub(super) struct TopicFacts {
+pub(in crate::commands) struct TopicFacts {
     /// Log start offset by partition.
-    pub(super) starts: BTreeMap<i32, i64>,
+    pub(in crate::commands) starts: BTreeMap<i32, i64>,
     /// Kafka's id, where the broker tells.
-    pub(super) id: Option<String>,
+    pub(in crate::commands) id: Option<String>,
     /// `cleanup.policy`.
-    pub(super) cleanup: String,
+    pub(in crate::commands) cleanup: String,
     /// `retention.ms`, where it is limited.
-    pub(super) retention_ms: Option<i64>,
+    pub(in crate::commands) retention_ms: Option<i64>,
     /// `retention.bytes`, where it is limited.
-    pub(super) retention_bytes: Option<i64>,
+    pub(in crate::commands) retention_bytes: Option<i64>,
 }
 
 /// Facts by topic; `None` for a topic that is not there.
-pub(super) type Topics = BTreeMap<String, Option<TopicFacts>>;
+pub(in crate::commands) type Topics = BTreeMap<String, Option<TopicFacts>>;
 
 /// Reads all anchors of a connector.
-pub(super) fn anchors(reader: &TopicReader, topic: &str, connector: &str) -> Result<Read> {
+pub(in crate::commands) fn anchors(reader: &TopicReader, topic: &str, connector: &str) -> Result<Read> {
     let mut following = Following::new(topic, connector);
     if !following.on(reader)? {
         return Err(Failure::halt(Problem::new(
@@ -136,7 +136,7 @@ fn record(message: &Message) -> Result<(AnchorKey, Option<Anchor>), String> {
 
 impl Read {
     /// Records of the anchors topic that are no anchors.
-    pub(super) fn strange(&self) -> impl Iterator<Item = Problem> {
+    pub(in crate::commands) fn strange(&self) -> impl Iterator<Item = Problem> {
         self.strange.iter().map(|(offset, why)| {
             Problem::new(
                 "MOOR-6017",
@@ -148,13 +148,13 @@ impl Read {
         })
     }
     /// The same, a line each.
-    pub(super) fn warnings(&self) -> impl Iterator<Item = String> {
+    pub(in crate::commands) fn warnings(&self) -> impl Iterator<Item = String> {
         self.strange().map(|p| format!("warning  {}: {}: {}   {}", p.what, p.place, p.why, p.code))
     }
 }
 
 /// The facts of the topics that hold these collections.
-pub(super) fn topics<'a>(
+pub(in crate::commands) fn topics<'a>(
     reader: &TopicReader,
     collections: impl Iterator<Item = &'a CollectionCut>,
     known: &mut Topics,
@@ -193,7 +193,7 @@ fn facts(reader: &TopicReader, topic: &str, partitions: &BTreeSet<i32>) -> Resul
 }
 
 /// The oldest timestamp among the first records of a collection's partitions.
-pub(super) fn oldest(reader: &TopicReader, collection: &CollectionCut) -> Result<Option<i64>> {
+pub(in crate::commands) fn oldest(reader: &TopicReader, collection: &CollectionCut) -> Result<Option<i64>> {
     let firsts = collection.partitions.iter().map(|p| (p.partition, (p.first, p.first + 1))).collect();
     let mut oldest: Option<i64> = None;
     reader.read(&collection.topic, &firsts, PEEK_LIMIT, &mut |message| {

@@ -9,10 +9,10 @@
 //! shown is a whole one.
 
 pub(super) mod create;
-mod fetch;
+pub(super) mod fetch;
 mod list;
 mod recount;
-mod replayable;
+pub(super) mod replayable;
 #[cfg(test)]
 mod servers;
 mod show;

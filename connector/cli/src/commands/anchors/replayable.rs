@@ -11,7 +11,7 @@ use super::words;
 
 /// The answer, with the reason in a few words.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Replayable {
+pub(in crate::commands) enum Replayable {
     Yes,
     No(String),
     /// There is nothing whole to be replayed yet.
@@ -29,7 +29,7 @@ impl std::fmt::Display for Replayable {
 }
 
 /// Of a cut, with its anchors merged.
-pub(super) fn of_cut(cut: &Cut<'_>, merged: &[Anchor], topics: &Topics) -> Replayable {
+pub(in crate::commands) fn of_cut(cut: &Cut<'_>, merged: &[Anchor], topics: &Topics) -> Replayable {
     if let Some(lane) = cut.missing().first() {
         return Replayable::No(format!("lane {lane} has none"));
     }
@@ -45,7 +45,7 @@ pub(super) fn of_cut(cut: &Cut<'_>, merged: &[Anchor], topics: &Topics) -> Repla
 }
 
 /// Why a collection can't be read any more.
-pub(super) fn lost(collection: &CollectionCut, facts: Option<&TopicFacts>) -> Option<String> {
+pub(in crate::commands) fn lost(collection: &CollectionCut, facts: Option<&TopicFacts>) -> Option<String> {
     if collection.partitions.is_empty() {
         return None;
     }
@@ -66,6 +66,6 @@ pub(super) fn lost(collection: &CollectionCut, facts: Option<&TopicFacts>) -> Op
 }
 
 /// Facts of a topic, where it exists.
-pub(super) fn facts<'a>(topics: &'a Topics, topic: &str) -> Option<&'a TopicFacts> {
+pub(in crate::commands) fn facts<'a>(topics: &'a Topics, topic: &str) -> Option<&'a TopicFacts> {
     topics.get(topic)?.as_ref()
 }
