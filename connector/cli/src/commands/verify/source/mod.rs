@@ -74,7 +74,7 @@ pub(super) async fn run(args: &Verify, config: &Config) -> Result<Report, Failed
         return Err(standing::json_text().into());
     }
     let reader = TopicReader::open(&wiring::kafka(config)?)?;
-    let anchors = tokio::task::block_in_place(|| fetch::anchors(&reader, &config.anchor_topic_name, &config.name))?;
+    let anchors = blocking(|| fetch::anchors(&reader, &config.anchor_topic_name, &config.name))?;
     let at: At = args.at.parse().map_err(Failure::halt)?;
     let cut = cuts::find(&anchors.log, &at).map_err(Failure::halt)?;
     let merged = cut.anchors.iter().map(|anchor| anchors.log.merged(anchor).map_err(Failure::halt));
@@ -121,6 +121,15 @@ pub(super) async fn run(args: &Verify, config: &Config) -> Result<Report, Failed
     })
 }
 
+/// Work that keeps its thread: reads of the topic, rows that are made.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this process has no lanes that could be stalled: it waits for this work"
+)]
+fn blocking<T>(work: impl FnOnce() -> T) -> T {
+    tokio::task::block_in_place(work)
+}
+
 fn range_of(collection: &CollectionCut) -> Range {
     Range {
         namespace: collection.namespace.clone(),
@@ -159,7 +168,7 @@ async fn collection_verdict(bench: &Bench, anchor: &Anchor, collection: &Collect
     };
     let plans = plans::Plans::new(&bench.registry, force, collection).await?;
     let mut comparison = Comparison::new(bench.args.memory_bytes, MOST_SUSPECTS);
-    match tokio::task::block_in_place(|| export::fold(bench, collection, &plans, &mut comparison))? {
+    match blocking(|| export::fold(bench, collection, &plans, &mut comparison))? {
         export::Folded::Whole => {}
         export::Folded::Altered(findings) => {
             range.verdict = Verdict::Reject;

@@ -17,7 +17,7 @@ use moorline_pipeline::model::{Id, Namespace, Uuid};
 use moorline_pipeline::source::{ChunkRequest, Source as _};
 
 use super::plans::Plans;
-use super::{Bench, standing};
+use super::{Bench, blocking, standing};
 
 /// Rows of a chunk.
 const CHUNK_ROWS: u32 = 2000;
@@ -85,7 +85,7 @@ async fn range(
                 "the collection was dropped, renamed or changed under the reading",
             )));
         }
-        tokio::task::block_in_place(|| take(&chunk.rows, plans, taken));
+        blocking(|| take(&chunk.rows, plans, taken));
         pace.after(chunk.rows.len() as u64).await;
         match chunk.next {
             Some(next) => request.lo = Some(next),

@@ -17,7 +17,7 @@ use serde_json::Value;
 use super::super::report::{Difference, Range};
 use super::plans::{Plans, Record, Row};
 use super::read::Taken;
-use super::{Bench, export, standing};
+use super::{Bench, blocking, export, standing};
 use crate::commands::words;
 
 /// Bytes of documents that are read again.
@@ -52,12 +52,12 @@ pub(super) async fn settle(
         return Ok(());
     }
     let keys: BTreeSet<&[u8]> = suspects.iter().map(|suspect| &*suspect.key).collect();
-    let values = tokio::task::block_in_place(|| export::values(bench, cut, &keys))?;
+    let values = blocking(|| export::values(bench, cut, &keys))?;
     let missing = |suspect: &&Suspect| suspect.kind == SuspectKind::Missing;
     let missing: BTreeSet<&[u8]> = suspects.iter().filter(missing).map(|suspect| &*suspect.key).collect();
     let held = match missing.is_empty() || cut.records.quarantined == 0 {
         true => Some(BTreeSet::new()),
-        false => tokio::task::block_in_place(|| export::held_out(bench, cut, &missing))?,
+        false => blocking(|| export::held_out(bench, cut, &missing))?,
     };
     let again = read_again(bench, namespace, uuid, plans, &ids).await?;
     let (mut unproven, mut different) = (0_u64, 0_u64);
