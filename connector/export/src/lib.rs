@@ -3,8 +3,13 @@
 //! What is read comes through traits, so that nothing here knows Kafka or MongoDB. Nothing is shared with the path that
 //! writes topics but types: what checks must not repeat the mistakes of what it checks.
 
+pub mod canonical;
+pub mod datum;
+pub mod decode;
 pub mod digest;
 pub mod fold;
 pub mod manifest;
+pub mod schema;
 pub mod select;
+pub mod state;
 pub mod verify;

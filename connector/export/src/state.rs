@@ -1,0 +1,95 @@
+//! `state-sum256-sha256-v1`: a digest of a state that depends on its rows alone, not on their order.
+//!
+//! Invariants: the digest is the sum modulo 2^256 of SHA-256 of each row's canonical form, so that parts add up to the
+//! whole, and a row that is taken away is as if it had never been there; nothing is shared with the digest of records
+//! that the writer makes.
+
+use sha2::{Digest as _, Sha256};
+
+/// The algorithm's name, as it stands in manifests and certificates.
+pub const ALGORITHM: &str = "state-sum256-sha256-v1";
+
+/// The sum over the rows of a state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StateDigest {
+    /// Least significant first.
+    limbs: [u64; 4],
+}
+
+impl StateDigest {
+    /// Adds a row by its canonical form.
+    pub fn add(&mut self, form: &[u8]) {
+        self.plus(limbs(&Sha256::digest(form).into()));
+    }
+
+    /// Takes a row away again.
+    pub fn remove(&mut self, form: &[u8]) {
+        // The negative of a number in two's complement is one more than its bits turned over.
+        self.plus(limbs(&Sha256::digest(form).into()).map(|limb| !limb));
+        self.plus([1, 0, 0, 0]);
+    }
+
+    /// Adds the rows of another part.
+    pub fn merge(&mut self, other: &Self) {
+        self.plus(other.limbs);
+    }
+
+    /// 64 digits, most significant first.
+    pub fn to_hex(&self) -> String {
+        let mut bytes = [0; 32];
+        for (limb, chunk) in self.limbs.iter().zip(bytes.rchunks_exact_mut(8)) {
+            chunk.copy_from_slice(&limb.to_be_bytes());
+        }
+        hex::encode(bytes)
+    }
+
+    /// Of its 64 digits; `None` where they are none.
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let bytes: [u8; 32] = hex::decode(text).ok()?.try_into().ok()?;
+        Some(Self { limbs: limbs(&bytes) })
+    }
+
+    fn plus(&mut self, other: [u64; 4]) {
+        let mut carry = false;
+        for (limb, add) in self.limbs.iter_mut().zip(other) {
+            let (sum, over) = limb.overflowing_add(add);
+            let (sum, again) = sum.overflowing_add(u64::from(carry));
+            *limb = sum;
+            carry = over || again;
+        }
+    }
+}
+
+fn limbs(bytes: &[u8; 32]) -> [u64; 4] {
+    let mut limbs = [0; 4];
+    for (limb, chunk) in limbs.iter_mut().zip(bytes.rchunks_exact(8)) {
+        *limb = chunk.iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
+    }
+    limbs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_add_up_and_what_is_taken_away_was_never_there() {
+        let rows: Vec<[u8; 4]> = (0u32..300).map(u32::to_be_bytes).collect();
+        let of = |rows: &[[u8; 4]]| {
+            let mut digest = StateDigest::default();
+            rows.iter().for_each(|row| digest.add(row));
+            digest
+        };
+        let whole = of(&rows);
+        let mut parts = of(&rows[200..]);
+        parts.merge(&of(&rows[..200]));
+        assert_eq!(parts, whole);
+        let mut less = whole;
+        rows[7..].iter().rev().for_each(|row| less.remove(row));
+        assert_eq!(less, of(&rows[..7]));
+        rows[..7].iter().for_each(|row| less.remove(row));
+        assert_eq!(less, StateDigest::default());
+        assert_eq!(StateDigest::from_hex(&whole.to_hex()), Some(whole));
+        assert_eq!(StateDigest::from_hex("00"), None);
+    }
+}
