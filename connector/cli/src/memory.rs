@@ -14,6 +14,8 @@ const REQUEST: u64 = 1 << 20;
 /// Replies beside those of chunks, each alive while a part of it is: of the stream one that is committed, one that waits
 /// behind the gate, one that is queued, one that waits for room; and one of a look-up.
 const READERS: u64 = 5;
+/// Collections that are sampled at once; they share the bytes of a sample.
+const SAMPLED: u64 = 3;
 
 /// Bytes, over all lanes.
 pub(crate) fn most(config: &Config) -> u64 {
@@ -27,8 +29,8 @@ pub(crate) fn most(config: &Config) -> u64 {
     // A record that is too large has its texts written out once more, and its document a second time.
     let cut = if config.record_oversize_handling == OversizeHandling::TruncateAny { 3 * REPLY } else { 0 };
     let running = running + cut;
-    // Before a lane runs it samples: the replies and the documents taken from them.
-    let sampling = queue / 4 + 2 * config.contract_infer_sample_bytes + 2 * REPLY;
+    // Before a lane runs it samples: the replies and the documents taken from them, of some collections at once.
+    let sampling = queue / 4 + 2 * config.contract_infer_sample_bytes + SAMPLED * 2 * REPLY;
     BASE + u64::from(config.tasks_max) * running.max(sampling)
 }
 

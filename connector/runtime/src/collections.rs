@@ -5,15 +5,17 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use moorline_pipeline::error::Result;
-use moorline_pipeline::model::{Namespace, Uuid};
-use moorline_pipeline::offsets::{Progress, Stored};
+use moorline_pipeline::model::{Id, Namespace, Uuid};
+use moorline_pipeline::offsets::{Progress, SnapshotProgress, Stored};
 use moorline_pipeline::sink::{Registry, Sink};
 use moorline_pipeline::source::{CollectionInfo, Selection, Source};
 use moorline_pipeline::task::intake::{self, Intake};
-use moorline_pipeline::task::snapshot::Snapshot;
+use moorline_pipeline::task::snapshot::{self, Snapshot};
 use tracing::{info, warn};
 
+use crate::contracts::Bound;
 use crate::report::Report;
 use crate::settings::SnapshotMode;
 use crate::shared::Shared;
@@ -21,6 +23,8 @@ use crate::work::OpenJob;
 
 /// Ranges of a snapshot for each thread: enough that a slow one does not hold the others up at the end.
 const RANGES_A_THREAD: u32 = 4;
+/// Collections that the server and the registry are asked about at the same time. Memory is said by it: see docs/memory.md.
+const AT_ONCE: usize = 3;
 
 /// Documents before a change were asked for, and some collections do not keep them: said once a start.
 pub(crate) fn without_pre_images(listed: &[CollectionInfo]) {
@@ -66,6 +70,7 @@ pub(crate) async fn plan<S: Source, K: Sink, R: Registry>(
     for progress in &stored.progress {
         shared.contracts.written(&progress.topic, &progress.namespace)?;
     }
+    let mut taken_in = Vec::new();
     for info in listed {
         plan.epochs.insert(info.namespace.clone(), info.uuid);
         let topic = shared.contracts.topic(&info.namespace);
@@ -82,40 +87,40 @@ pub(crate) async fn plan<S: Source, K: Sink, R: Registry>(
         if intake == Intake::InStream && !always {
             continue;
         }
+        // In the order of names, so that of two collections with one topic it is always the same one that is refused.
+        shared.contracts.written(&topic, &info.namespace)?;
         let progress = intake.progress().filter(|_| !always);
         let complete = progress.is_some_and(|p| p.export_complete);
         let is_chosen = chosen.as_ref().is_none_or(|chosen| chosen.contains(&info.namespace));
         let read = settings.snapshot.mode != SnapshotMode::NoData && is_chosen && !complete;
+        let known = intake.progress().is_some();
+        taken_in.push(TakenIn { info, anew, read, known, done: progress.and_then(|p| p.snapshot.clone()) });
+    }
+    // What the server is asked about one collection need not wait for the others; together they take no more memory.
+    let share = AT_ONCE.min(taken_in.iter().filter(|taken| taken.is_sampled()).count()).max(1) as u64;
+    let mut asked = Vec::new();
+    for taken in &taken_in {
+        asked.push(taken.ask(shared, share).boxed());
+    }
+    let answers: Vec<(Vec<Id>, Option<Bound>)> = stream::iter(asked).buffered(AT_ONCE).try_collect().await?;
+    for (TakenIn { info, anew, read, done, .. }, (bounds, bound)) in taken_in.into_iter().zip(answers) {
         if read {
-            match progress.and_then(|p| p.snapshot.clone()) {
+            let rows = done.as_ref().map_or(0, |done| done.rows);
+            Report::add(&shared.report.rows_estimated, info.documents.saturating_sub(rows));
+            shared.report.collection(info.namespace.as_str()).snapshot_begins(rows, info.documents);
+            match done {
                 Some(done) => plan.snapshot.resume(info.namespace.clone(), info.uuid, done, info.documents),
                 None => {
-                    let small = info.documents <= u64::from(settings.snapshot.chunk_rows);
-                    let ranges = if small { 1 } else { settings.snapshot.threads as u32 * RANGES_A_THREAD };
-                    let bounds = if ranges > 1 { shared.source.split(&info.namespace, ranges).await? } else { vec![] };
                     plan.snapshot.begin(info.namespace.clone(), info.uuid, bounds, info.documents);
                     plan.begins = true;
                 }
             }
-            let done = progress.and_then(|p| p.snapshot.as_ref()).map_or(0, |s| s.rows);
-            Report::add(&shared.report.rows_estimated, info.documents.saturating_sub(done));
-            shared.report.collection(info.namespace.as_str()).snapshot_begins(done, info.documents);
             plan.to_read.push(info.clone());
         }
-        // An empty collection has nothing to show: its first document will.
-        let needless = intake.progress().is_some() || info.documents == 0;
-        let sample = if needless { vec![] } else { sample(shared, &info.namespace).await? };
-        let documents: Vec<&bson::RawDocument> = sample.iter().map(|d| &**d).collect();
-        if let Some(bound) = shared.contracts.prepare(&info.namespace, &documents).await? {
-            plan.open.push(OpenJob {
-                namespace: info.namespace.clone(),
-                uuid: info.uuid,
-                bound,
-                // Where no range of a snapshot is ever in (`no_data`, or not chosen) the export is exact, and never
-                // complete.
-                complete: false,
-                fresh: anew,
-            });
+        if let Some(bound) = bound {
+            // Where no range of a snapshot is ever in (`no_data`, or not chosen) the export is exact, and never complete.
+            let (namespace, uuid) = (info.namespace.clone(), info.uuid);
+            plan.open.push(OpenJob { namespace, uuid, bound, complete: false, fresh: anew });
         }
     }
     let absent = absent(shared, &plan, stored).await?;
@@ -151,10 +156,42 @@ async fn absent<S: Source, K: Sink, R: Registry>(
     Ok(there.into_iter().filter(|info| same(info)).map(|info| (info.namespace, info.uuid)).collect())
 }
 
-async fn sample<S: Source, K: Sink, R: Registry>(
-    shared: &Shared<S, K, R>,
-    namespace: &Namespace,
-) -> Result<Vec<bson::RawDocumentBuf>> {
-    let (size, bytes, limit) = shared.settings.contract.sample;
-    shared.source.sample(namespace, size, bytes, limit).await
+/// A collection that is captured from now on, or again.
+struct TakenIn<'a> {
+    info: &'a CollectionInfo,
+    /// Whether a new export begins.
+    anew: bool,
+    /// Whether its snapshot is read, from its start or on.
+    read: bool,
+    /// Whether something of it was written before.
+    known: bool,
+    /// What is in of its snapshot.
+    done: Option<SnapshotProgress>,
+}
+
+impl TakenIn<'_> {
+    /// An empty collection has nothing to show: its first document will.
+    fn is_sampled(&self) -> bool {
+        !self.known && self.info.documents > 0
+    }
+
+    /// Bounds of the ranges of its snapshot, and its contract; a sample has its share of the bytes.
+    async fn ask<S: Source, K: Sink, R: Registry>(
+        &self,
+        shared: &Shared<S, K, R>,
+        share: u64,
+    ) -> Result<(Vec<Id>, Option<Bound>)> {
+        let (settings, namespace) = (&shared.settings, &self.info.namespace);
+        let most = settings.snapshot.threads as u32 * RANGES_A_THREAD;
+        let ranges = snapshot::ranges(self.info.documents, settings.snapshot.chunk_rows, most);
+        let split = self.read && self.done.is_none() && ranges > 1;
+        let bounds = if split { shared.source.split(namespace, ranges).await? } else { vec![] };
+        let (size, bytes, limit) = settings.contract.sample;
+        let sample = match self.is_sampled() {
+            true => shared.source.sample(namespace, size, bytes / share, limit).await?,
+            false => vec![],
+        };
+        let documents: Vec<&bson::RawDocument> = sample.iter().map(|d| &**d).collect();
+        Ok((bounds, shared.contracts.prepare(namespace, &documents).await?))
+    }
 }

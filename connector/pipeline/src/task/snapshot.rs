@@ -28,6 +28,15 @@ pub struct Task {
     pub hi: Option<Id>,
 }
 
+/// Chunks that are worth a range: cutting costs the server a sample.
+const CHUNKS_A_RANGE: u64 = 16;
+
+/// Into how many ranges a collection is cut, given its documents by estimate and the rows of a chunk.
+pub fn ranges(documents: u64, chunk_rows: u32, most: u32) -> u32 {
+    let worth = documents / (CHUNKS_A_RANGE * u64::from(chunk_rows.max(1)));
+    u32::try_from(worth).unwrap_or(u32::MAX).clamp(1, most.max(1))
+}
+
 #[derive(Debug)]
 struct Collection {
     uuid: Uuid,
@@ -99,10 +108,7 @@ impl Snapshot {
         let range = &mut progress.ranges[task.range];
         range.done = next.is_none();
         range.next = next;
-        if !range.done {
-            // To the back, so that the ranges of a collection go forward side by side.
-            self.ready.push_back((task.namespace.clone(), task.range));
-        }
+        let goes_on = !range.done;
         progress.x = x;
         progress.rows += rows;
         progress.bytes += bytes;
@@ -111,7 +117,17 @@ impl Snapshot {
         if complete {
             self.collections.remove(&task.namespace);
         }
+        if goes_on {
+            self.put_back(&task.namespace, task.range);
+        }
         Some((progress, complete))
+    }
+
+    /// Behind the other ranges of its collection, which go forward side by side, and before those of collections that
+    /// come later: few topics stand in one transaction, and one collection is complete before the next.
+    fn put_back(&mut self, namespace: &Namespace, range: usize) {
+        let place = self.ready.iter().rposition(|(other, _)| other == namespace).map_or(0, |last| last + 1);
+        self.ready.insert(place, (namespace.clone(), range));
     }
 
     /// Forgets a collection whose epoch has ended.
@@ -163,5 +179,30 @@ mod tests {
         let task = Task { namespace: Namespace::new("s", "c"), uuid: [0; 16], range: 0, lo: None, hi: None };
         assert!(again.done(task, x, None, 6, 1).unwrap().1);
         assert!(again.is_done());
+    }
+
+    #[test]
+    fn one_collection_after_the_other() {
+        let mut snapshot = Snapshot::default();
+        snapshot.begin(Namespace::new("s", "a"), [0; 16], vec![id(10)], 20);
+        snapshot.begin(Namespace::new("s", "b"), [1; 16], vec![], 20);
+        let mut order = Vec::new();
+        for chunk in 1..=3 {
+            for _ in 0..2 {
+                let task = snapshot.ready().unwrap();
+                order.push((task.namespace.coll().to_owned(), task.range, chunk));
+                let next = (chunk < 3).then(|| id(chunk + task.range as i32 * 10));
+                snapshot.done(task, ClusterTime::new(5, 1), next, 1, 1).unwrap();
+            }
+        }
+        let expected = [(0, 1), (1, 1), (0, 2), (1, 2), (0, 3), (1, 3)];
+        assert_eq!(order, expected.map(|(range, chunk)| ("a".to_owned(), range, chunk)));
+        assert_eq!(snapshot.ready().unwrap().namespace.coll(), "b");
+    }
+
+    #[test]
+    fn small_collections_are_not_cut() {
+        assert_eq!([0, 4096, 100_000, 140_000, 1_000_000, u64::MAX].map(|n| ranges(n, 4096, 8)), [1, 1, 1, 2, 8, 8]);
+        assert_eq!((ranges(5, 0, 8), ranges(1000, 1, 0)), (1, 1));
     }
 }
