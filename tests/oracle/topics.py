@@ -175,6 +175,11 @@ class Topics:
                     raise
                 probe.list_topics(topic, timeout=20)
 
+    def delete_before(self, topic: str, partition: int, offset: int) -> None:
+        """Takes a partition's first records away, as retention does."""
+        place = TopicPartition(topic, partition, offset)
+        self.admin.delete_records([place])[place].result(30)
+
     def committed(self, topic: str) -> Ranges:
         """What is committed by now: up to the first open transaction. For looks at a run that lives or was killed."""
         return self.ends(topic, "read_committed")

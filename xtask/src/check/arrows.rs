@@ -21,6 +21,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("control", &["pipeline", "runtime"]),
     ("cli", &["pipeline", "config", "source-mongodb", "sink-kafka", "runtime", "export", "control"]),
     ("bench", &["pipeline", "sink-kafka"]),
+    ("read-export", &[]),
     ("xtask", &[]),
 ];
 
