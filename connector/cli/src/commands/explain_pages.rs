@@ -106,6 +106,8 @@ pub(super) const PAGES: &[(&str, &str)] = &[
     ("MOOR-6100", include_str!("../../../../docs/errors/MOOR-6100.md")),
     ("MOOR-6101", include_str!("../../../../docs/errors/MOOR-6101.md")),
     ("MOOR-6102", include_str!("../../../../docs/errors/MOOR-6102.md")),
+    ("MOOR-6103", include_str!("../../../../docs/errors/MOOR-6103.md")),
+    ("MOOR-6104", include_str!("../../../../docs/errors/MOOR-6104.md")),
     ("MOOR-6120", include_str!("../../../../docs/errors/MOOR-6120.md")),
     ("MOOR-6121", include_str!("../../../../docs/errors/MOOR-6121.md")),
     ("MOOR-6122", include_str!("../../../../docs/errors/MOOR-6122.md")),

@@ -5,16 +5,12 @@
 
 use serde_json::Value as Json;
 
+use crate::encode::{branch, bytes, long, start};
 use crate::schema::{Kind, Shape};
 
 /// Appends the default; `None` where it is no value of the type.
 pub(super) fn write(value: &Json, shape: &Shape, out: &mut Vec<u8>) -> Option<()> {
-    match (shape.null, value) {
-        (Some(null), Json::Null) => long(i64::from(null), out),
-        (Some(null), _) => long(i64::from(1 - null), out),
-        (None, _) => {}
-    }
-    if shape.nullable() && value.is_null() {
+    if branch(shape, value.is_null(), out) {
         return Some(());
     }
     match &shape.kind {
@@ -44,7 +40,7 @@ pub(super) fn write(value: &Json, shape: &Shape, out: &mut Vec<u8>) -> Option<()
         }
         Kind::Array(items) => {
             let values = value.as_array()?;
-            block(values.len(), out);
+            start(values.len(), out);
             for value in values {
                 write(value, items, out)?;
             }
@@ -52,7 +48,7 @@ pub(super) fn write(value: &Json, shape: &Shape, out: &mut Vec<u8>) -> Option<()
         }
         Kind::Map(values) => {
             let members = value.as_object()?;
-            block(members.len(), out);
+            start(members.len(), out);
             for (key, value) in members {
                 bytes(key.as_bytes(), out);
                 write(value, values, out)?;
@@ -77,24 +73,4 @@ fn number(value: &Json) -> Option<f64> {
 /// Bytes stand in a default as the letters of these numbers.
 fn letters(value: &Json) -> Option<Vec<u8>> {
     value.as_str()?.chars().map(|letter| u8::try_from(u32::from(letter)).ok()).collect()
-}
-
-fn block(count: usize, out: &mut Vec<u8>) {
-    if count > 0 {
-        long(count as i64, out);
-    }
-}
-
-fn bytes(value: &[u8], out: &mut Vec<u8>) {
-    long(value.len() as i64, out);
-    out.extend_from_slice(value);
-}
-
-fn long(number: i64, out: &mut Vec<u8>) {
-    let mut rest = ((number << 1) ^ (number >> 63)) as u64;
-    while rest >= 0x80 {
-        out.push(rest as u8 | 0x80);
-        rest >>= 7;
-    }
-    out.push(rest as u8);
 }
