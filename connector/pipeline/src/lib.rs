@@ -8,6 +8,7 @@
 //! * [`source`] and [`sink`]: the traits that the rim implements; their docs are contracts.
 //! * [`contract`]: the Avro schema of a collection, how it is inferred and evolves, and raw BSON to Avro by a plan.
 //! * [`anchor`]: the record of a consistent cut, its id and digest, and the ledger of running totals behind it.
+//! * [`certificate`]: what a reading found of an export at an anchor.
 //! * [`offsets`]: what is persisted beside the data: position, owner, progress.
 //! * [`task`]: one file a phase: frontier, cut, images, snapshot.
 //! * [`avro_text`]: Avro bytes as JSON text, for eyes and for topics of JSON.
@@ -16,6 +17,7 @@
 
 pub mod anchor;
 pub mod avro_text;
+pub mod certificate;
 pub mod contract;
 pub mod error;
 pub mod forecast;

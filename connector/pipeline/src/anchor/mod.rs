@@ -21,7 +21,7 @@ pub mod log;
 pub mod merge;
 pub mod parts;
 pub mod record;
-mod wire;
+pub(crate) mod wire;
 
 pub use delta::CollectionDelta;
 pub use digest::Digest;

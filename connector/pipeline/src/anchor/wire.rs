@@ -45,14 +45,18 @@ pub fn encode_key(key: &AnchorKey, schema_id: u32) -> Vec<u8> {
 
 /// The anchor of a value.
 pub fn decode(bytes: &[u8]) -> Result<Anchor, WireError> {
-    // The format is the first field, so it can be told even where the rest has another shape.
-    let format = bytes.get(FRAME..).and_then(small_integer).ok_or(WireError::Frame)?;
+    let format = format_of(bytes)?;
     if format == FORMAT { unframed(&VALUE, bytes) } else { Err(WireError::Format(format)) }
 }
 
 /// The key of a record.
 pub fn decode_key(bytes: &[u8]) -> Result<AnchorKey, WireError> {
     unframed(&KEY, bytes)
+}
+
+/// The format of a record. It is the first field, so it can be told even where the rest has another shape.
+pub(crate) fn format_of(bytes: &[u8]) -> Result<i32, WireError> {
+    bytes.get(FRAME..).and_then(small_integer).ok_or(WireError::Frame)
 }
 
 /// The Avro int at the head of `bytes`, where it is a small one.
@@ -67,7 +71,7 @@ fn small_integer(bytes: &[u8]) -> Option<i32> {
     None
 }
 
-fn framed<T: Serialize>(schema: &Schema, value: &T, schema_id: u32) -> Vec<u8> {
+pub(crate) fn framed<T: Serialize>(schema: &Schema, value: &T, schema_id: u32) -> Vec<u8> {
     let mut bytes = vec![0];
     bytes.extend_from_slice(&schema_id.to_be_bytes());
     let writer = GenericDatumWriter::builder(schema).human_readable(false).build().expect("a schema that was parsed");
@@ -75,7 +79,7 @@ fn framed<T: Serialize>(schema: &Schema, value: &T, schema_id: u32) -> Vec<u8> {
     bytes
 }
 
-fn unframed<T: DeserializeOwned>(schema: &Schema, bytes: &[u8]) -> Result<T, WireError> {
+pub(crate) fn unframed<T: DeserializeOwned>(schema: &Schema, bytes: &[u8]) -> Result<T, WireError> {
     if bytes.len() < FRAME || bytes[0] != 0 {
         return Err(WireError::Frame);
     }
