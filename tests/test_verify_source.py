@@ -174,3 +174,19 @@ def test_i_verify_1_outside_of_the_window_and_without_a_source(tmp_path):
         assert time.monotonic() - began < 30 and "MOOR-2001" in run.stderr, run.stderr
     finally:
         own.down()
+
+
+def test_certificates_stand_beside_anchors_and_a_reject_stays(stack, name, connector):
+    load(stack.mongodb_uri, f"{name}.a", 50, "number")
+    one = connector(f"{name}.a")
+    one.until("snapshot")
+    report = _verify(one)
+    listed = lambda: json.loads(one.call("anchors", "list", "-c", str(one.file), "-o", "json").stdout)["cuts"]  # noqa: E731
+    of_cut = lambda: next(cut for cut in listed() if cut["id"] == report["anchor"])  # noqa: E731
+    assert (of_cut()["verdict"], of_cut()["documents"]) == ("ACCEPT", 50)
+    shown = json.loads(one.call("anchors", "show", "-c", str(one.file), "--at", report["anchor"], "-o", "json").stdout)
+    (collection,) = shown["collections"]
+    (made,) = collection["certificates"]
+    assert (made["method"], made["verdict"], made["differing"], made["epoch"]) == ("source", "ACCEPT", 0, collection["epoch"])
+    table = one.call("anchors", "list", "-c", str(one.file)).stdout
+    assert "VERDICT" in table and "ACCEPT" in table

@@ -1,6 +1,6 @@
 //! Topics of a connector's own: the one list that `validate` shows and `doctor` looks at.
 //!
-//! Invariant: a topic of its brokers that `run` reads or writes, and that holds no collection, stands here.
+//! Invariant: a topic of its brokers that `run` or `verify` reads or writes, and that holds no collection, stands here.
 
 use moorline_config::Config;
 use moorline_pipeline::sink::ControlTopic;
@@ -47,6 +47,15 @@ pub(crate) fn all(config: &Config) -> Vec<OwnTopic<'_>> {
             compacted: true,
             made_as: Some(ControlTopic::Anchors),
             needs: WRITES,
+        },
+        OwnTopic {
+            key: "certificate.topic.name",
+            name: &config.certificate_topic_name,
+            holds: "certificates; subjects -key, -value",
+            partitions: 1,
+            compacted: true,
+            made_as: None,
+            needs: BOTH,
         },
         OwnTopic {
             key: "quarantine.topic.name",

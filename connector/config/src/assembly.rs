@@ -114,6 +114,7 @@ pub(crate) fn config(given: &Given, report: &mut Report<'_>) -> Config {
         anchor_full_every: given.number("anchor.full.every"),
         anchor_digest: given.choice("anchor.digest"),
         anchor_topic_name: topic("anchor.topic.name", "anchors"),
+        certificate_topic_name: topic("certificate.topic.name", "certificates"),
         heartbeat_interval_ms: given.duration("heartbeat.interval.ms"),
         topic_heartbeat_name: {
             let whole = given.optional("topic.heartbeat.name");

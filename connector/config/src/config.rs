@@ -212,6 +212,8 @@ pub struct Config {
     pub anchor_digest: AnchorDigest,
     /// The topic of anchors; `<topic.prefix>.anchors`, with the delimiter.
     pub anchor_topic_name: String,
+    /// The topic of certificates; `<topic.prefix>.certificates`, with the delimiter.
+    pub certificate_topic_name: String,
     /// As it was given; positions move with each anchor, also while nothing changes.
     pub heartbeat_interval_ms: Duration,
     /// The topic of heartbeats; `None` where there are none.

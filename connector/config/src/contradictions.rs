@@ -134,6 +134,7 @@ fn topics(config: &Config, given: &Given, report: &mut Report<'_>) {
         ("offset.storage.topic", &config.offset_storage_topic),
         ("quarantine.topic.name", &config.quarantine_topic_name),
         ("anchor.topic.name", &config.anchor_topic_name),
+        ("certificate.topic.name", &config.certificate_topic_name),
     ];
     named.extend(config.topic_heartbeat_name.as_ref().map(|topic| ("topic.heartbeat.name", topic)));
     for (index, (key, topic)) in named.iter().enumerate() {

@@ -73,6 +73,7 @@ fn defaults_are_those_of_the_specification() {
     assert_eq!(limits, (1000, 12, 10));
     assert_eq!((config.anchor_interval_ms, config.anchor_full_every), (milliseconds(10_000), 60));
     assert_eq!((config.anchor_digest, config.anchor_topic_name.as_str()), (AnchorDigest::Sum256, "p.anchors"));
+    assert_eq!(config.certificate_topic_name, "p.certificates");
     assert_eq!(config.heartbeat_interval_ms, milliseconds(10_000));
     assert_eq!((config.max_batch_size, config.max_queue_size_in_bytes), (8192, 64 << 20));
 }

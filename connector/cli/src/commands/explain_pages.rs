@@ -115,6 +115,7 @@ pub(super) const PAGES: &[(&str, &str)] = &[
     ("MOOR-6127", include_str!("../../../../docs/errors/MOOR-6127.md")),
     ("MOOR-6128", include_str!("../../../../docs/errors/MOOR-6128.md")),
     ("MOOR-6129", include_str!("../../../../docs/errors/MOOR-6129.md")),
+    ("MOOR-6150", include_str!("../../../../docs/errors/MOOR-6150.md")),
     ("MOOR-6170", include_str!("../../../../docs/errors/MOOR-6170.md")),
     ("MOOR-6171", include_str!("../../../../docs/errors/MOOR-6171.md")),
     ("MOOR-6172", include_str!("../../../../docs/errors/MOOR-6172.md")),

@@ -55,7 +55,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failed> {
 
 fn show_anchors(verb: &anchors::Anchors, global: &Global) -> Result<Exit, Failed> {
     let config = configuration::read(global)?.config;
-    let place = anchors::Place { kafka: wiring::kafka(&config)?, connector: config.name.clone() };
+    let place = anchors::Place {
+        kafka: wiring::kafka(&config)?,
+        connector: config.name.clone(),
+        certificates: config.certificate_topic_name.clone(),
+    };
     match verb {
         anchors::Anchors::Create(args) => return anchors::create::run(args, global, &config, &place),
         anchors::Anchors::Wait(args) => return anchors::wait::run(args, global, &place),

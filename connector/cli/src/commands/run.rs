@@ -205,7 +205,11 @@ async fn newest_anchor(of_run: Option<AnchorNote>, config: &Config) -> Result<St
     if let Some(note) = of_run {
         return Ok(note.id);
     }
-    let place = anchors::Place { connector: config.name.clone(), kafka: wiring::kafka(config)? };
+    let place = anchors::Place {
+        connector: config.name.clone(),
+        kafka: wiring::kafka(config)?,
+        certificates: config.certificate_topic_name.clone(),
+    };
     let found = tokio::task::spawn_blocking(move || anchors::newest(&place)).await;
     let found = found.map_err(|panic| no_anchor(&panic.to_string()))??;
     found.ok_or_else(|| no_anchor("the topic holds none of this connector").into())

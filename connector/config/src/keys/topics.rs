@@ -65,4 +65,8 @@ pub(super) const KEYS: &[Definition] = &[
         .like("`errors.deadletterqueue.topic.name`")
         .low(),
     key("anchor.topic.name", Kind::Topic, "The topic of anchors.").derived("`<topic.prefix>.anchors`").ours().low(),
+    key("certificate.topic.name", Kind::Topic, "The topic of certificates: what readings found of exports at anchors.")
+        .derived("`<topic.prefix>.certificates`")
+        .ours()
+        .low(),
 ];

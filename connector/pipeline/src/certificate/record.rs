@@ -21,9 +21,9 @@ pub const REJECT: &str = "REJECT";
 pub const UNSUPPORTED: &str = "UNSUPPORTED";
 
 static VALUE: LazyLock<Schema> =
-    LazyLock::new(|| Schema::parse_str(super::SCHEMA).expect("certificate.avsc is a schema"));
+    LazyLock::new(|| Schema::parse_str(super::SCHEMA).expect("the schema of certificates parses"));
 static KEY: LazyLock<Schema> =
-    LazyLock::new(|| Schema::parse_str(super::KEY_SCHEMA).expect("certificate-key.avsc is a schema"));
+    LazyLock::new(|| Schema::parse_str(super::KEY_SCHEMA).expect("the schema of their keys parses"));
 
 /// Key of a record.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

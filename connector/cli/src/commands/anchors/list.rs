@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use moorline_pipeline::anchor::Anchor;
 use moorline_pipeline::anchor::cuts::{self, Cut};
 use moorline_pipeline::anchor::record::TICK;
+use moorline_pipeline::certificate::{ACCEPT, Certificates, REJECT, UNSUPPORTED};
 use moorline_pipeline::error::Result;
 use moorline_sink_kafka::TopicReader;
 use serde_json::json;
@@ -18,10 +19,28 @@ use super::{Answer, ListArgs, words};
 struct Row<'a> {
     cut: &'a Cut<'a>,
     collections: usize,
+    certified: Certified,
     replayable: Replayable,
 }
 
-pub(super) fn run(args: &ListArgs, reader: &TopicReader, read: &Read, json: bool, now_ms: i64) -> Result<Answer> {
+/// What certificates say of a cut.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Certified {
+    /// Documents of all its collections, where each has been counted.
+    documents: Option<i64>,
+    verdict: Option<&'static str>,
+    /// Collections that were accepted.
+    accepted: usize,
+}
+
+pub(super) fn run(
+    args: &ListArgs,
+    reader: &TopicReader,
+    read: &Read,
+    certificates: &crate::certificates::Read,
+    json: bool,
+    now_ms: i64,
+) -> Result<Answer> {
     let all = cuts::all(&read.log);
     let since = args.since.as_ref().map(|since| since.seconds(now_ms));
     let recent = all.iter().filter(|cut| since.is_none_or(|since| i64::from(cut.time.t) >= since));
@@ -36,7 +55,12 @@ pub(super) fn run(args: &ListArgs, reader: &TopicReader, read: &Read, json: bool
         } else {
             replayable::of_cut(cut, &merged, &topics)
         };
-        rows.push(Row { cut, collections: merged.iter().map(|a| a.collections.len()).sum(), replayable });
+        rows.push(Row {
+            cut,
+            collections: merged.iter().map(|a| a.collections.len()).sum(),
+            certified: certified(&certificates.certificates, cut, &merged),
+            replayable,
+        });
     }
     let mut answer = Answer::default();
     if json {
@@ -56,7 +80,35 @@ pub(super) fn run(args: &ListArgs, reader: &TopicReader, read: &Read, json: bool
         answer.notes.push(note);
     }
     answer.notes.extend(read.warnings());
+    answer.notes.extend(certificates.warnings());
     Ok(answer)
+}
+
+/// A REJECT of one collection is the cut's; only agreement on all of them is ACCEPT.
+fn certified(certificates: &Certificates, cut: &Cut<'_>, merged: &[Anchor]) -> Certified {
+    let ids: Vec<&str> = cut.anchors.iter().map(|a| a.id.as_str()).collect();
+    let collections = merged.iter().flat_map(|anchor| &anchor.collections);
+    let standing: Vec<_> = collections.map(|c| certificates.standing(&ids, &c.namespace)).collect();
+    let any = |word: &str| standing.iter().any(|s| s.word() == Some(word));
+    let accepted = standing.iter().filter(|s| s.word() == Some(ACCEPT)).count();
+    let verdict = match () {
+        () if any(REJECT) => Some(REJECT),
+        () if accepted > 0 && accepted == standing.len() => Some(ACCEPT),
+        () if any(UNSUPPORTED) => Some(UNSUPPORTED),
+        () => None,
+    };
+    let counted: Option<i64> = standing.iter().map(|s| s.documents).sum();
+    Certified { documents: counted.filter(|_| !standing.is_empty()), verdict, accepted }
+}
+
+impl Certified {
+    fn word(&self, collections: usize) -> String {
+        match self.verdict {
+            Some(verdict) => verdict.to_owned(),
+            None if self.accepted > 0 => format!("{} of {collections}", self.accepted),
+            None => "-".to_owned(),
+        }
+    }
 }
 
 /// Whether a kind is asked for: by name, or by not being left out.
@@ -66,10 +118,21 @@ fn wanted(filters: &[String], kind: &str) -> bool {
 }
 
 fn table(read: &Read, rows: &[Row<'_>], now_ms: i64) -> String {
-    let header =
-        ["CUT (UTC)", "AGE", "KIND", "EXACT", "LANES", "COLLECTIONS", "DOCUMENTS", "REPLAYABLE", "LABEL", "ID"];
+    let header = [
+        "CUT (UTC)",
+        "AGE",
+        "KIND",
+        "EXACT",
+        "LANES",
+        "COLLECTIONS",
+        "DOCUMENTS",
+        "VERDICT",
+        "REPLAYABLE",
+        "LABEL",
+        "ID",
+    ];
     let mut table = plain(&header, &[1, 5, 6]);
-    for Row { cut, collections, replayable } in rows {
+    for Row { cut, collections, certified, replayable } in rows {
         let ids = read.log.anchors().iter().map(|a| a.id.as_str());
         table.add_row([
             words::instant(cut.time),
@@ -78,8 +141,9 @@ fn table(read: &Read, rows: &[Row<'_>], now_ms: i64) -> String {
             words::yes(cut.is_exact()).to_owned(),
             format!("{}/{}", cut.anchors.len(), cut.lanes),
             collections.to_string(),
-            // Documents are known after folding: they stand in a certificate, and there is none yet.
-            "-".to_owned(),
+            // Documents are known after folding: they stand in certificates.
+            certified.documents.map_or("-".to_owned(), words::count),
+            certified.word(*collections),
             replayable.to_string(),
             cut.label().unwrap_or_default().to_owned(),
             cut.id().map(|id| words::short_id(id, ids)).unwrap_or_default().to_owned(),
@@ -91,7 +155,7 @@ fn table(read: &Read, rows: &[Row<'_>], now_ms: i64) -> String {
 fn machine(read: &Read, rows: &[Row<'_>], matching: usize, total: usize) -> String {
     let cuts: Vec<_> = rows
         .iter()
-        .map(|Row { cut, collections, replayable }| {
+        .map(|Row { cut, collections, certified, replayable }| {
             json!({
                 "cut": cut.time,
                 "time": words::instant(cut.time),
@@ -102,7 +166,9 @@ fn machine(read: &Read, rows: &[Row<'_>], matching: usize, total: usize) -> Stri
                 "lanes": cut.lanes,
                 "lanes_missing": cut.missing(),
                 "collections": collections,
-                "documents": null,
+                "documents": certified.documents,
+                "verdict": certified.verdict,
+                "collections_accepted": certified.accepted,
                 "replayable": *replayable == Replayable::Yes,
                 "replayable_why": if let Replayable::No(why) = replayable { Some(why) } else { None },
                 "label": cut.label(),

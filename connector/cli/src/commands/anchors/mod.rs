@@ -25,6 +25,7 @@ use moorline_pipeline::error::{Problem, Result};
 use moorline_sink_kafka::{KafkaSettings, TopicReader};
 
 use super::words;
+use crate::certificates;
 pub(crate) use fetch::Following;
 
 /// The connector's anchors.
@@ -96,6 +97,8 @@ pub(crate) struct Place {
     pub(crate) connector: String,
     /// How Kafka is reached, and the anchors topic's name in it.
     pub(crate) kafka: KafkaSettings,
+    /// The certificates topic's name.
+    pub(crate) certificates: String,
 }
 
 /// What a command answers.
@@ -114,9 +117,10 @@ pub(crate) fn run(command: &Anchors, place: &Place, json: bool, now_ms: i64) -> 
     let reader = TopicReader::open(&place.kafka)?;
     let topic = place.kafka.control.anchors.as_str();
     let read = fetch::anchors(&reader, topic, &place.connector)?;
+    let certificates = certificates::read(&reader, &place.certificates, &place.connector)?;
     match command {
-        Anchors::List(args) => list::run(args, &reader, &read, json, now_ms),
-        Anchors::Show(args) => show::run(args, &reader, &read, json),
+        Anchors::List(args) => list::run(args, &reader, &read, &certificates, json, now_ms),
+        Anchors::Show(args) => show::run(args, &reader, &read, &certificates, json),
         Anchors::Create(_) | Anchors::Wait(_) => Ok(Answer::default()),
     }
 }

@@ -196,7 +196,11 @@ fn what_two_lanes_wrote_is_listed_shown_checked_and_not_believed_once_altered() 
             lanes = [Lane::open(&settings, &prefix, 0), Lane::open(&settings, &prefix, 1)];
         }
     }
-    let place = Place { connector: "shop".into(), kafka: settings.clone() };
+    let place = Place {
+        connector: "shop".into(),
+        kafka: settings.clone(),
+        certificates: settings.control.anchors.replace("anchors", "certificates"),
+    };
 
     let listed = list(&place, &[]);
     println!("{}{}", listed.data, listed.notes.join("\n"));

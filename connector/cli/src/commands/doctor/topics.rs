@@ -160,7 +160,12 @@ fn rights(config: &Config, own: &[OwnTopic<'_>], name: &str, topic: &TopicFacts)
 fn kept(config: &Config, own: &OwnTopic<'_>, topic: &TopicFacts) -> Option<Finding> {
     let name = own.name;
     let positions = own.made_as == Some(ControlTopic::Offsets);
-    let holds = if positions { "positions" } else { "anchors" };
+    let certificates = own.key == "certificate.topic.name";
+    let holds = match (positions, certificates) {
+        (true, _) => "positions",
+        (_, true) => "certificates",
+        _ => "anchors",
+    };
     let policy = setting(topic, "cleanup.policy").filter(|policy| *policy != "compact")?;
     let problem = Problem::new(
         "MOOR-3037",
@@ -168,6 +173,8 @@ fn kept(config: &Config, own: &OwnTopic<'_>, topic: &TopicFacts) -> Option<Findi
         format!("cleanup.policy={policy}"),
         if positions {
             "once retention takes the last position, the connector starts anew: it takes all snapshots again"
+        } else if certificates {
+            "once retention takes a certificate, nothing tells any more what was proven, or refuted, of its anchor"
         } else {
             "once retention takes an anchor, nothing tells any more what the data up to it was"
         },

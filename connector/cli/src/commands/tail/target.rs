@@ -16,6 +16,7 @@ pub(super) fn resolve(target: &str, config: &Config, reader: &TopicReader) -> Re
     let mut candidates = vec![target.to_owned()];
     match target {
         "anchors" => candidates.push(config.anchor_topic_name.clone()),
+        "certificates" => candidates.push(config.certificate_topic_name.clone()),
         "quarantine" => candidates.push(config.quarantine_topic_name.clone()),
         "offsets" => candidates.push(config.offset_storage_topic.clone()),
         _ => {}

@@ -2,9 +2,12 @@
 //!
 //! * [`source`]: against the source itself. * [`report`]: what is printed, for people, machines and JUnit.
 //!
-//! Invariants: nothing is written but the report; what can't be proven is never ACCEPT; the exit code tells ACCEPT (0),
+//! [`certified`]: the certificates that are written beside the anchor.
+//!
+//! Invariants: nothing is written but the report and certificates, and a verdict stands also where these could not be; what can't be proven is never ACCEPT; the exit code tells ACCEPT (0),
 //! REJECT (1) and UNSUPPORTED (5) apart.
 
+mod certified;
 mod report;
 mod source;
 
@@ -55,6 +58,9 @@ pub(crate) struct Verify {
     /// A JUnit report beside what is printed, a test case a collection
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
+    /// Write no certificates to the topic `certificate.topic.name`
+    #[arg(long)]
+    no_certificate: bool,
 }
 
 /// What an export may be held against.
@@ -71,6 +77,9 @@ pub(crate) fn run(args: &Verify, global: &Global) -> Result<Exit, Failed> {
     let made = match args.against {
         Against::Source => runtime.block_on(source::run(args, &checked.config)),
     };
+    if let (Ok(made), false) = (&made, args.no_certificate) {
+        certified::write(&runtime, &checked.config, made);
+    }
     runtime.shutdown_timeout(Duration::from_millis(200));
     let made = made?;
     if let Some(path) = &args.junit {

@@ -29,6 +29,7 @@ pub(super) struct Report {
 pub(super) struct Range {
     pub(super) namespace: String,
     pub(super) epoch: String,
+    pub(super) export: String,
     pub(super) verdict: Verdict,
     pub(super) source_documents: u64,
     pub(super) export_documents: u64,

@@ -119,6 +119,7 @@ fn collections(view: &View<'_>) -> String {
         "COLLECTION",
         "EXPORT",
         "DOCUMENTS",
+        "VERDICT",
         "ROWS r",
         "CREATES",
         "UPDATES",
@@ -128,17 +129,19 @@ fn collections(view: &View<'_>) -> String {
         "DIGEST",
         "CONTRACT",
     ];
-    let mut table = plain(&header, &[2, 3, 4, 5, 6, 7]);
+    let mut table = plain(&header, &[2, 4, 5, 6, 7, 8]);
     for c in view.collections() {
         let ids: Vec<String> = c.value_schema_ids.iter().map(i32::to_string).collect();
         let digest = c
             .records_digest
             .as_ref()
             .map(|bytes| bytes.iter().fold(String::new(), |text, b| text + &format!("{b:02x}")));
+        let standing = view.standing(&c.namespace);
         table.add_row([
             c.namespace.clone(),
             c.export.clone(),
-            "-".to_owned(),
+            standing.documents.map_or("-".to_owned(), words::count),
+            standing.word().map_or("-", |word| word).to_owned(),
             words::count(c.records.r),
             words::count(c.records.c),
             words::count(c.records.u),

@@ -31,6 +31,12 @@ pub(super) fn of(view: &View<'_>, checked: Option<&Checked>, findings: &[Problem
             fields.insert("log_starts".to_owned(), json!(facts.map(|f| &f.starts)));
             fields.insert("cleanup_policy".to_owned(), json!(facts.map(|f| &f.cleanup)));
             fields.insert("replayable_why".to_owned(), json!(replayable::lost(c, facts)));
+            let standing = view.standing(&c.namespace);
+            fields.insert("documents".to_owned(), json!(standing.documents));
+            fields.insert("verdict".to_owned(), json!(standing.word()));
+            let ids: Vec<&str> = cut.anchors.iter().map(|a| a.id.as_str()).collect();
+            let certificates: Vec<_> = view.certificates.of(&ids, &c.namespace).collect();
+            fields.insert("certificates".to_owned(), json!(certificates));
             value
         })
         .collect();

@@ -6,6 +6,7 @@ mod machine;
 use moorline_pipeline::anchor::at::At;
 use moorline_pipeline::anchor::cuts::{self, Cut};
 use moorline_pipeline::anchor::{Anchor, CollectionCut};
+use moorline_pipeline::certificate::{Certificates, Standing};
 use moorline_pipeline::error::{Failure, Result};
 use moorline_sink_kafka::TopicReader;
 
@@ -20,15 +21,27 @@ struct View<'a> {
     merged: Vec<Anchor>,
     topics: Topics,
     replayable: Replayable,
+    certificates: &'a Certificates,
 }
 
-impl View<'_> {
+impl<'a> View<'a> {
+    /// What the certificates of a collection at this cut come to.
+    fn standing(&self, collection: &str) -> Standing<'a> {
+        let ids: Vec<&str> = self.cut.anchors.iter().map(|a| a.id.as_str()).collect();
+        self.certificates.standing(&ids, collection)
+    }
     fn collections(&self) -> impl Iterator<Item = &CollectionCut> {
         self.merged.iter().flat_map(|anchor| &anchor.collections)
     }
 }
 
-pub(super) fn run(args: &ShowArgs, reader: &TopicReader, read: &Read, json: bool) -> Result<Answer> {
+pub(super) fn run(
+    args: &ShowArgs,
+    reader: &TopicReader,
+    read: &Read,
+    certificates: &crate::certificates::Read,
+    json: bool,
+) -> Result<Answer> {
     let at: At = args.at.parse().map_err(Failure::halt)?;
     let cut = cuts::find(&read.log, &at).map_err(Failure::halt)?;
     if args.raw {
@@ -40,7 +53,7 @@ pub(super) fn run(args: &ShowArgs, reader: &TopicReader, read: &Read, json: bool
     let mut topics = Topics::new();
     fetch::topics(reader, merged.iter().flat_map(|a| &a.collections), &mut topics)?;
     let replayable = replayable::of_cut(&cut, &merged, &topics);
-    let view = View { read, cut, merged, topics, replayable };
+    let view = View { read, cut, merged, topics, replayable, certificates: &certificates.certificates };
     let mut answer = Answer::default();
     let mut checked = None;
     if args.check {
@@ -51,6 +64,7 @@ pub(super) fn run(args: &ShowArgs, reader: &TopicReader, read: &Read, json: bool
     } else {
         answer.notes.extend(read.warnings());
     }
+    answer.notes.extend(certificates.warnings());
     let (checked, found) = (checked.as_ref(), answer.findings.len());
     answer.data =
         if json { machine::of(&view, checked, &answer.findings) } else { human::of(&view, args.all, checked, found) };

@@ -134,6 +134,7 @@ fn range_of(collection: &CollectionCut) -> Range {
     Range {
         namespace: collection.namespace.clone(),
         epoch: collection.epoch.clone(),
+        export: collection.export.clone(),
         verdict: Verdict::Unsupported,
         source_documents: 0,
         export_documents: 0,
