@@ -10,7 +10,7 @@ use crate::commands::anchors::Anchors;
 use crate::commands::completion::Completion;
 use crate::commands::demo::Demo;
 use crate::commands::tail::Tail;
-use crate::commands::{config, contract, doctor, explanation, run, status, top, verify};
+use crate::commands::{config, contract, doctor, explanation, replay, run, status, top, verify};
 use crate::failure::Failed;
 
 /// MongoDB's change streams as typed Avro topics in Kafka, with snapshots at their exact place and anchors
@@ -28,6 +28,8 @@ use crate::failure::Failed;
   moorline run -c moorline.properties                   snapshot and stream
   moorline run -c moorline.properties --until snapshot  the same, and stop once the snapshots are in
   moorline anchors list -c moorline.properties          the consistent cuts that were written
+  moorline replay -c moorline.properties --format parquet --out ./export
+                                                        one of them as files, without touching the source
   moorline explain MOOR-2003                            an error's cause and what to do
 
 Exit codes: 0 done, 1 finding or failed operation, 2 usage or configuration, 3 a system could not be reached,
@@ -114,6 +116,8 @@ pub(crate) enum Verb {
     Anchors(Anchors),
     /// Proves that an export equals the source at an anchor's cut, or says that this can't be proven
     Verify(verify::Verify),
+    /// An export at an anchor, from its topics to files: the state, what changed since another, or every record
+    Replay(replay::Replay),
     /// Where a connector stands, by its topics or by itself
     Status(status::Status),
     /// A running connector as it runs: clocks, rates, snapshots, anchors

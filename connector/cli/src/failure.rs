@@ -57,8 +57,9 @@ impl Exit {
             "MOOR-7022" => Self::Usage,
             // Settings that are found wrong only when the driver or librdkafka looks at them.
             "MOOR-2004" | "MOOR-3003" | "MOOR-7036" | "MOOR-7037" => Self::Usage,
-            // The snapshot would outlive the oplog; a contract that somebody may have edited would be overwritten.
-            "MOOR-2010" | "MOOR-4008" => Self::Refused,
+            // The snapshot would outlive the oplog; a contract that somebody may have edited, or files that
+            // are there, would be overwritten.
+            "MOOR-2010" | "MOOR-4008" | "MOOR-6125" => Self::Refused,
             _ if code.starts_with("MOOR-1") => Self::Usage,
             // A contract file is configuration too, and only a problem in such a file has a rule as its code.
             "MOOR-4005" | "MOOR-4009" | "MOOR-4011" => Self::Usage,

@@ -6,11 +6,14 @@
 pub mod canonical;
 pub mod datum;
 pub mod decode;
+pub mod destination;
 pub mod digest;
 pub mod encode;
 pub mod fold;
 pub mod format;
+pub mod journal;
 pub mod manifest;
+pub mod replay;
 pub mod schema;
 pub mod select;
 pub mod state;

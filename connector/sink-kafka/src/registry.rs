@@ -120,6 +120,14 @@ impl SchemaRegistry {
         Ok(found.unwrap_or_default())
     }
 
+    /// The text of a version of a subject; `None` if there is no such version.
+    pub async fn version(&self, subject: &str, version: u32) -> Result<Option<String>> {
+        let path = percent_encoded(subject);
+        let what = format!("version {version} of {subject}");
+        let call = || perform_sr_call(&self.calls, SrCall::GetBySubjectAndVersion(&path, version));
+        Ok(self.ask(&what, call).await?.and_then(|found| found.schema))
+    }
+
     /// The text of a schema; `None` if the registry does not know the id.
     pub async fn by_id(&self, id: u32) -> Result<Option<String>> {
         if let Some(text) = self.cached(|cache| cache.texts.get(&id).cloned()) {

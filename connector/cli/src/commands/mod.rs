@@ -14,6 +14,7 @@ pub(crate) mod doctor;
 mod explain;
 pub(crate) mod explanation;
 mod live;
+pub(crate) mod replay;
 pub(crate) mod run;
 mod signals;
 pub(crate) mod status;
@@ -44,6 +45,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failed> {
         Verb::Contract(verb) => contract::run(verb, global),
         Verb::Anchors(verb) => show_anchors(verb, global),
         Verb::Verify(args) => verify::run(args, global),
+        Verb::Replay(args) => replay::run(args, global),
         Verb::Status(args) => status::run(args, global),
         Verb::Top(args) => top::run(args, global),
         Verb::Tail(args) => tail::run(args, global),

@@ -17,6 +17,7 @@ use std::vec;
 
 use moorline_pipeline::error::Problem;
 
+pub(crate) use run::failed;
 use run::{Reader, Writer};
 
 /// Bytes that an entry takes besides those of its key and value: its place in a table that is half full, its place in
@@ -85,11 +86,6 @@ impl Fold {
         if self.used > self.budget { self.spill() } else { Ok(()) }
     }
 
-    /// Bytes written to disk so far.
-    pub fn spilled(&self) -> u64 {
-        self.spilled
-    }
-
     fn sorted(&mut self) -> Vec<Last> {
         self.used = 0;
         let held = std::mem::take(&mut self.held);
@@ -128,7 +124,7 @@ impl Fold {
         if !self.held.is_empty() {
             self.spill()?;
         }
-        let mut merged = Sorted { folder: self.runs.take(), ..Sorted::default() };
+        let mut merged = Sorted { folder: self.runs.take(), spilled: self.spilled, ..Sorted::default() };
         for (number, path) in self.written.iter().enumerate() {
             merged.readers.push(Reader::open(path)?);
             merged.advance(number)?;
@@ -145,6 +141,7 @@ pub struct Sorted {
     heads: BinaryHeap<Head>,
     /// Held so that runs live as long as they are read.
     folder: Option<tempfile::TempDir>,
+    spilled: u64,
 }
 
 /// The next entry of a run: the smallest key first, of equal ones that of the newest run.
@@ -179,6 +176,11 @@ impl Sorted {
             self.heads.push(Head(entry, run));
         }
         Ok(())
+    }
+
+    /// Bytes that were written to disk on the way.
+    pub fn spilled(&self) -> u64 {
+        self.spilled
     }
 
     /// The next key's last record; `None` at the end.

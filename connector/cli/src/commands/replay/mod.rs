@@ -1,0 +1,214 @@
+//! `moorline replay`: an export at an anchor, from its topics to files, without touching the source.
+//!
+//! * [`gather`]: anchors, topics and registry, checked before the first byte. * [`records`]: topics as the export reads
+//!   them. * [`forecast`]: `--dry-run`. * [`progress`]: what is seen while it runs.
+//!
+//! Invariants: nothing is written before everything was checked; what is there already is written over only where that
+//! was asked for twice; the source is not spoken to.
+
+mod forecast;
+mod gather;
+mod progress;
+mod records;
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::{Args, ValueEnum};
+use moorline_export::destination::{Folder, occupied};
+use moorline_export::format::FileFormat;
+use moorline_export::manifest::Mode;
+use moorline_export::replay::{self, Plan};
+use moorline_pipeline::error::Problem;
+use moorline_sink_kafka::TopicReader;
+use serde_json::json;
+
+use super::words;
+use crate::arguments::{Form, Global};
+use crate::failure::{Exit, Failed};
+use crate::{configuration, messages, wiring};
+
+/// Flags of `replay`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  moorline replay -c moorline.properties --at latest --format parquet --out ./export
+  moorline replay -c moorline.properties --at label:month-end --collection shop.orders --format jsonl --out ./orders
+  moorline replay -c moorline.properties --from k3v9q2 --at latest --format avro --out ./changed
+  moorline replay -c moorline.properties --at latest --format parquet --out ./export --dry-run
+
+Rows stand in the order of their key bytes. The same anchor under the same flags gives the same bytes; _manifest.json
+says what they hold, and _SUCCESS is written last. A run that was stopped goes on with --resume.")]
+pub(crate) struct Replay {
+    /// Which cut: a time, `latest`, `label:NAME`, or the beginning of an anchor's id
+    #[arg(long, default_value = "latest", value_name = "CUT")]
+    at: String,
+    /// Only what changed since this cut: a row a changed key, with `__op` `u` or `d`
+    #[arg(long, value_name = "CUT")]
+    from: Option<String>,
+    /// Every record as it stands in the topic, with its partition, offset and time
+    #[arg(long)]
+    log: bool,
+    /// Only this collection (db.coll); may be given more than once
+    #[arg(long, value_name = "DB.COLL")]
+    collection: Vec<String>,
+    /// Form of the files
+    #[arg(long, value_name = "FORMAT")]
+    format: Format,
+    /// Folder of the export
+    #[arg(long, value_name = "DIR", value_parser = local)]
+    out: PathBuf,
+    /// Only these fields, with commas between them
+    #[arg(long, value_name = "FIELDS", value_delimiter = ',')]
+    columns: Vec<String>,
+    /// Avro schema that rows are brought to, in place of the newest at the cut; needs one --collection
+    #[arg(long, value_name = "FILE", conflicts_with = "schema_version")]
+    reader_schema: Option<PathBuf>,
+    /// Version of the topic's value schema that rows are brought to, in place of the newest at the cut
+    #[arg(long, value_name = "N")]
+    schema_version: Option<u32>,
+    /// Bytes after which a new file is begun
+    #[arg(long, value_name = "BYTES", default_value_t = 256 << 20)]
+    file_bytes: u64,
+    /// Bytes that records may take in memory; more are sorted on disk
+    #[arg(long, value_name = "BYTES", default_value_t = 256 << 20)]
+    memory_bytes: usize,
+    /// Folder for what is sorted on disk, in place of the export's own
+    #[arg(long, value_name = "DIR")]
+    work_dir: Option<PathBuf>,
+    /// Also a cut that says of itself that it is not exact, or not whole yet; the manifest repeats it
+    #[arg(long)]
+    allow_inexact: bool,
+    /// Check everything, and say what would be read and written
+    #[arg(long)]
+    dry_run: bool,
+    /// Go on with a run that was stopped
+    #[arg(long, conflicts_with = "overwrite")]
+    resume: bool,
+    /// Replace the export that is in the folder; needs --yes
+    #[arg(long)]
+    overwrite: bool,
+    /// Yes, remove what is replaced
+    #[arg(long)]
+    yes: bool,
+}
+
+/// Forms of files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Apache Parquet, zstd, nested types
+    Parquet,
+    /// Avro object container files
+    Avro,
+    /// A JSON object a line
+    Jsonl,
+    /// The same, compressed
+    #[value(name = "jsonl.zst")]
+    JsonlZstd,
+}
+
+/// Replays.
+pub(crate) fn run(args: &Replay, global: &Global) -> Result<Exit, Failed> {
+    let began = Instant::now();
+    let config = configuration::read(global)?.config;
+    if config.key_converter.is_json() || config.value_converter.is_json() {
+        return Err(json_text().into());
+    }
+    let folder = Folder::new(&args.out);
+    if args.overwrite && !args.yes && !args.dry_run && !folder.is_empty()? {
+        return Err(occupied(&args.out, "--overwrite removes the export that is there, and that needs --yes").into());
+    }
+    let runtime = super::runtime()?;
+    let reader = TopicReader::open(&wiring::kafka(&config)?)?;
+    let (selection, schemas) = gather::all(args, &config, &reader, &runtime)?;
+    let records = records::Topics { reader: &reader };
+    if args.dry_run {
+        let forecast = forecast::of(&selection, &reader, args.memory_bytes as u64)?;
+        messages::data(&if global.output == Form::Json { forecast.machine() } else { forecast.human() })?;
+        return Ok(Exit::Done);
+    }
+    let mode = match (args.log, &args.from) {
+        (true, _) => Mode::Log,
+        (false, Some(_)) => Mode::Difference,
+        (false, None) => Mode::State,
+    };
+    let plan = Plan {
+        connector: &config.name,
+        selection: &selection,
+        schemas: &schemas,
+        mode,
+        format: args.format.of(),
+        columns: &args.columns,
+        metadata_prefix: &config.field_metadata_prefix,
+        memory_bytes: args.memory_bytes,
+        file_bytes: args.file_bytes,
+        work_dir: args.work_dir.clone(),
+        resume: args.resume,
+        overwrite: args.overwrite,
+    };
+    let mut progress = progress::Progress::begin(global.no_progress);
+    let (summary, _) = replay::run(&plan, &folder, &records, &mut |now| progress.show(now))?;
+    drop(progress);
+    let seconds = began.elapsed().as_secs_f64();
+    replay::finish(
+        &folder,
+        &json!({
+            "version": wiring::VERSION,
+            "host": host(),
+            "ended_ms": super::now_ms(),
+            "seconds": seconds,
+            "memory_bytes": args.memory_bytes,
+            "sorted_on_disk_bytes": summary.spilled,
+        }),
+    )?;
+    let anchor = selection.at.anchors.first().map_or("", String::as_str);
+    let (documents, of) = (words::count(summary.rows as i64), words::count(summary.records as i64));
+    let (bytes, files) = (words::bytes(summary.bytes), words::plural(summary.files, "file"));
+    messages::data(&if global.output == Form::Json {
+        let out = args.out.display().to_string();
+        format!(
+            "{}\n",
+            json!({"version": 1, "anchor": anchor, "documents": summary.rows, "records": summary.records,
+                "bytes": summary.bytes, "files": summary.files, "seconds": seconds, "out": out})
+        )
+    } else {
+        format!(
+            "{documents} documents of {of} records, {bytes} in {files}, {seconds:.1} s: {}\n\
+             verify   moorline verify --against source --at {anchor}\n",
+            args.out.display()
+        )
+    })?;
+    Ok(Exit::Done)
+}
+
+impl Format {
+    fn of(self) -> FileFormat {
+        match self {
+            Self::Parquet => FileFormat::Parquet,
+            Self::Avro => FileFormat::Avro,
+            Self::Jsonl => FileFormat::JsonLines,
+            Self::JsonlZstd => FileFormat::JsonLinesZstd,
+        }
+    }
+}
+
+/// A folder of this machine; a URL would be taken for the name of one.
+fn local(text: &str) -> Result<PathBuf, String> {
+    match text.split_once("://") {
+        Some((scheme, _)) => Err(format!("{scheme}:// is not written to; name a folder and copy it, _SUCCESS last")),
+        None => Ok(PathBuf::from(text)),
+    }
+}
+
+fn host() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname").map(|name| name.trim().to_owned()).unwrap_or_default()
+}
+
+fn json_text() -> Problem {
+    Problem::new(
+        "MOOR-6124",
+        "the records are no Avro, and only Avro can be replayed",
+        "key.converter, value.converter",
+        "the topics are written as JSON text, which carries no schema's id",
+        "write topics with Avro converters, by a connector of its own, and replay those",
+    )
+}

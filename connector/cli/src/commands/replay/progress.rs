@@ -1,0 +1,81 @@
+//! What is seen of a replay: a bar on a terminal, else a line every few seconds.
+//!
+//! Invariant: a bar leaves nothing behind.
+
+use std::io::IsTerminal as _;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use moorline_export::replay::Progress as Now;
+
+use crate::commands::words;
+use crate::messages;
+
+const FRAME: Duration = Duration::from_millis(250);
+const LINE: Duration = Duration::from_secs(5);
+
+/// Shows it.
+pub(super) struct Progress {
+    bar: Option<ProgressBar>,
+    silent: bool,
+    step: (String, &'static str),
+    began: Instant,
+    shown: Instant,
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+            messages::set_bar(None);
+        }
+    }
+}
+
+impl Progress {
+    /// Nothing is done yet.
+    pub(super) fn begin(silent: bool) -> Self {
+        let manner = messages::manner();
+        let drawn = std::io::stderr().is_terminal() && !manner.json && !manner.quiet && !silent;
+        let bar = drawn.then(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            bar.set_style(ProgressStyle::with_template("{wide_msg}").unwrap_or_else(|_| ProgressStyle::default_bar()));
+            messages::set_bar(Some(bar.clone()));
+            bar
+        });
+        let now = Instant::now();
+        Self { bar, silent, step: (String::new(), ""), began: now, shown: now }
+    }
+
+    /// Takes what was done.
+    pub(super) fn show(&mut self, now: &Now<'_>) {
+        if self.silent {
+            return;
+        }
+        if self.step.0 != now.namespace || self.step.1 != now.step {
+            self.step = (now.namespace.to_owned(), now.step);
+            self.began = Instant::now();
+        }
+        let every = if self.bar.is_some() { FRAME } else { LINE };
+        if self.shown.elapsed() < every {
+            return;
+        }
+        self.shown = Instant::now();
+        let line = line(now, self.began.elapsed().as_secs_f64());
+        match &self.bar {
+            Some(bar) => bar.set_message(line),
+            None => messages::note(&line),
+        }
+    }
+}
+
+fn line(now: &Now<'_>, seconds: f64) -> String {
+    let rate = now.done as f64 / seconds.max(0.001);
+    let left = (now.of.saturating_sub(now.done) as f64 / rate.max(1.0)) as u64;
+    let (done, of, rate) = (words::rounded(now.done), words::rounded(now.of), words::rounded(rate as u64));
+    if now.step == "reading" {
+        format!("reading  {}   {done} / {of} records   {rate}/s   eta {}", now.namespace, words::seconds(left))
+    } else {
+        format!("writing  {}   {done} rows   {rate}/s   eta at most {}", now.namespace, words::seconds(left))
+    }
+}

@@ -1,0 +1,374 @@
+//! An export, from the records of a selection to the last file.
+//!
+//! ```text
+//! records ──> counted, digested ──> fold ──> rows in the order of key bytes ──> files ──> journal
+//!                                                 all collections: _manifest.json, _run.json, _SUCCESS
+//! ```
+//!
+//! Invariants: rows stand in the order of their key bytes, those of a log in that of partition and offset; the same
+//! anchor under the same flags gives the same bytes, whatever the budget of memory and however often it was killed;
+//! `_SUCCESS` comes after everything else is on disk.
+
+mod faults;
+mod output;
+mod recount;
+mod shape;
+mod table;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use moorline_pipeline::error::{Failure, Problem, Result};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+
+use crate::canonical::Canonical;
+use crate::destination::{Folder, occupied};
+use crate::fold::Fold;
+use crate::format::FileFormat;
+use crate::journal::Journal;
+use crate::manifest::{self, Collection, Manifest, Mode, Range};
+use crate::schema::Schema;
+use crate::select::{Selection, Source};
+use crate::state::{self, StateDigest};
+
+use output::Output;
+use recount::Recount;
+pub use table::{Record, Row, Table, Texts};
+
+/// Gives the committed records of ranges, each partition in its order.
+pub trait Records {
+    /// Reads all of them, or fails.
+    fn read(
+        &self,
+        topic: &str,
+        ranges: &[Range],
+        visit: &mut dyn FnMut(&Record<'_>) -> Result<(), Problem>,
+    ) -> Result<()>;
+}
+
+/// The schemas of a collection, checked against the anchor.
+#[derive(Clone, Debug, Default)]
+pub struct Schemas {
+    /// The key's.
+    pub key: String,
+    /// Values' by id.
+    pub values: BTreeMap<i32, String>,
+    /// The one that is asked for.
+    pub reader: Option<String>,
+}
+
+/// What is to be done.
+pub struct Plan<'a> {
+    /// Connector name.
+    pub connector: &'a str,
+    /// What is read.
+    pub selection: &'a Selection,
+    /// By the selection's sources.
+    pub schemas: &'a [Schemas],
+    /// What becomes of it.
+    pub mode: Mode,
+    /// Form of the files.
+    pub format: FileFormat,
+    /// Fields; empty for all.
+    pub columns: &'a [String],
+    /// `field.metadata.prefix`.
+    pub metadata_prefix: &'a str,
+    /// Bytes that records may take in memory while they are folded.
+    pub memory_bytes: usize,
+    /// Bytes after which a new file is begun.
+    pub file_bytes: u64,
+    /// Folder of sorted runs; the export's own where there is none.
+    pub work_dir: Option<PathBuf>,
+    /// Whether what was begun is gone on with.
+    pub resume: bool,
+    /// Whether an export that is there is removed.
+    pub overwrite: bool,
+}
+
+/// What is told while it runs.
+#[derive(Clone, Debug)]
+pub struct Progress<'a> {
+    /// The collection.
+    pub namespace: &'a str,
+    /// `reading` or `writing`.
+    pub step: &'static str,
+    /// Records read, or rows written.
+    pub done: u64,
+    /// Records to be read; for rows what was read, of which there are fewer.
+    pub of: u64,
+}
+
+/// What was done.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Summary {
+    /// Rows.
+    pub rows: u64,
+    /// Records that they were made of.
+    pub records: u64,
+    /// Bytes of files.
+    pub bytes: u64,
+    /// Files.
+    pub files: usize,
+    /// Bytes that were sorted on disk.
+    pub spilled: u64,
+    /// Whether it was finished before.
+    pub was_done: bool,
+}
+
+/// Replays. Blocks.
+pub fn run(
+    plan: &Plan<'_>,
+    folder: &Folder,
+    records: &dyn Records,
+    observe: &mut dyn FnMut(&Progress<'_>),
+) -> Result<(Summary, Manifest)> {
+    let binding = binding(plan);
+    let mut journal = begin(plan, folder, &binding).map_err(Failure::halt)?;
+    faults::pass("journal.begun");
+    let mut spilled = 0;
+    let mut collections = Vec::new();
+    for (source, schemas) in plan.selection.sources.iter().zip(plan.schemas) {
+        if let Some(done) = journal.done(&source.cut.namespace) {
+            collections.push(done.clone());
+            continue;
+        }
+        let (collection, bytes) = replay(plan, source, schemas, folder, records, observe)?;
+        faults::pass("collection.written");
+        journal.finished(&collection).map_err(Failure::halt)?;
+        faults::pass("collection.noted");
+        spilled += bytes;
+        collections.push(collection);
+    }
+    let selection = plan.selection;
+    let manifest = Manifest {
+        format: manifest::FORMAT,
+        connector: plan.connector.to_owned(),
+        mode: plan.mode,
+        file_format: plan.format.name().to_owned(),
+        at: selection.at.clone(),
+        from: selection.from.clone(),
+        history: selection.history.clone(),
+        exact: selection.exact,
+        complete: selection.complete,
+        inexact: selection.inexact.clone(),
+        state_digest_algorithm: collections
+            .iter()
+            .any(|c| c.state_digest.is_some())
+            .then(|| state::ALGORITHM.to_owned()),
+        collections,
+    };
+    folder.put(manifest::NAME, &manifest.to_bytes()).map_err(Failure::halt)?;
+    faults::pass("manifest.written");
+    Ok((summary(&manifest, spilled), manifest))
+}
+
+/// Ends an export: what differs from run to run, then `_SUCCESS`.
+pub fn finish(folder: &Folder, run: &serde_json::Value) -> Result<(), Problem> {
+    let mut text = serde_json::to_vec_pretty(run).unwrap_or_default();
+    text.push(b'\n');
+    folder.put(manifest::RUN_NAME, &text)?;
+    faults::pass("run.written");
+    folder.put(manifest::SUCCESS_NAME, b"")?;
+    faults::pass("success.written");
+    folder.tidy()
+}
+
+fn summary(manifest: &Manifest, spilled: u64) -> Summary {
+    let files = || manifest.collections.iter().flat_map(|collection| &collection.files);
+    Summary {
+        rows: manifest.collections.iter().map(|collection| collection.rows).sum(),
+        records: manifest.collections.iter().map(|collection| collection.records as u64).sum(),
+        bytes: files().map(|file| file.bytes).sum(),
+        files: files().count(),
+        spilled,
+        was_done: false,
+    }
+}
+
+/// A hash over everything that decides what is written.
+fn binding(plan: &Plan<'_>) -> String {
+    let selection = plan.selection;
+    let of = |source: &Source| json!([source.cut.namespace, source.cut.export, source.ranges]);
+    let readers: Vec<_> = plan.schemas.iter().map(|schemas| &schemas.reader).collect();
+    let all = json!([
+        plan.connector,
+        selection.at,
+        selection.from,
+        selection.sources.iter().map(of).collect::<Vec<_>>(),
+        plan.mode,
+        plan.format.name(),
+        plan.columns,
+        plan.metadata_prefix,
+        plan.file_bytes,
+        readers,
+        env!("CARGO_PKG_VERSION"),
+    ]);
+    hex::encode(Sha256::digest(all.to_string().as_bytes()))
+}
+
+fn begin(plan: &Plan<'_>, folder: &Folder, binding: &str) -> Result<Journal, Problem> {
+    let folders: Vec<String> = plan.selection.sources.iter().map(|source| name_of(&source.cut.namespace)).collect();
+    if plan.resume {
+        if let Some(journal) = Journal::resume(folder, binding)? {
+            return Ok(journal);
+        }
+        if !folder.is_empty()? {
+            let why =
+                if folder.is_finished() { "the export in it is finished" } else { "there is no journal to go on by" };
+            return Err(occupied(folder.root(), why));
+        }
+    } else if !folder.is_empty()? {
+        if !plan.overwrite {
+            return Err(occupied(folder.root(), "what is there is not written over"));
+        }
+        let mut all = Journal::folders(folder);
+        all.extend(folders.iter().cloned());
+        folder.clear(&all)?;
+        if !folder.is_empty()? {
+            return Err(occupied(folder.root(), "beside the export that was removed it holds files of somebody else"));
+        }
+    }
+    folder.prepare()?;
+    Journal::begin(folder, binding, folders)
+}
+
+/// A collection's folder: its name, with what a path gives another meaning written as in URLs.
+pub fn name_of(namespace: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte) || byte >= 0x80;
+    let mut name = Vec::with_capacity(namespace.len());
+    for (place, byte) in namespace.bytes().enumerate() {
+        if plain(byte) && (place > 0 || byte.is_ascii_alphanumeric()) {
+            name.push(byte);
+        } else {
+            name.extend_from_slice(format!("%{byte:02X}").as_bytes());
+        }
+    }
+    String::from_utf8_lossy(&name).into_owned()
+}
+
+fn replay(
+    plan: &Plan<'_>,
+    source: &Source,
+    schemas: &Schemas,
+    folder: &Folder,
+    records: &dyn Records,
+    observe: &mut dyn FnMut(&Progress<'_>),
+) -> Result<(Collection, u64)> {
+    let namespace = source.cut.namespace.as_str();
+    if schemas.values.is_empty() {
+        // Nothing was ever written: there is no schema yet, and no row.
+        return Ok((facts(plan, source, None, &RecordsOf::default(), Vec::new()), 0));
+    }
+    let texts = Texts {
+        key: &schemas.key,
+        values: &schemas.values,
+        reader: schemas.reader.as_deref(),
+        columns: plan.columns,
+        metadata_prefix: plan.metadata_prefix,
+    };
+    let table = Table::new(plan.mode, &texts).map_err(Failure::halt)?;
+    let metadata = [
+        ("moorline.anchor".to_owned(), plan.selection.at.anchors.join(",")),
+        ("moorline.cut".to_owned(), plan.selection.at.time.clone()),
+        ("moorline.namespace".to_owned(), namespace.to_owned()),
+        ("moorline.schema".to_owned(), table.schema().json().to_string()),
+    ];
+    let mut output =
+        Output::new(folder, plan.format, table.schema(), metadata.to_vec(), name_of(namespace), plan.file_bytes);
+    let canonical = Canonical::new(table.schema(), plan.metadata_prefix);
+    let mut of = RecordsOf { digested: plan.mode == Mode::State && plan.columns.is_empty(), ..RecordsOf::default() };
+    let (total, mut done) = (source.records() as u64, 0u64);
+    let mut form = Vec::new();
+    let mut write = |record: &Record<'_>, of: &mut RecordsOf, output: &mut Output<'_>| {
+        let Some(row) = table.row(record)? else { return Ok(()) };
+        of.rows += 1;
+        of.deletes += u64::from(row.deleted && plan.mode == Mode::Difference);
+        if of.digested {
+            form.clear();
+            canonical.write(&row.datum, &mut form);
+            of.state.add(&form);
+        }
+        output.write(record.key, &row.datum)
+    };
+    let work_dir = plan.work_dir.clone().unwrap_or_else(|| folder.staging());
+    let mut fold = Fold::new(plan.memory_bytes, &work_dir);
+    let mut recount = Recount::default();
+    // A log stands in the order of its partitions, so they are read one after the other.
+    let portions: Vec<&[Range]> =
+        if plan.mode == Mode::Log { source.ranges.chunks(1).collect() } else { vec![source.ranges.as_slice()] };
+    for ranges in portions {
+        records.read(&source.cut.topic, ranges, &mut |record| {
+            recount.add(record.partition, record.key, record.value);
+            done += 1;
+            if done.is_multiple_of(1024) {
+                observe(&Progress { namespace, step: "reading", done, of: total });
+            }
+            match plan.mode {
+                Mode::Log => write(record, &mut of, &mut output),
+                _ => fold.add(record.partition, record.offset, record.key, record.value),
+            }
+        })?;
+    }
+    recount.check(source).map_err(Failure::halt)?;
+    faults::pass("records.read");
+    of.digest = Some(recount.digest().to_hex());
+    let rest = || -> Result<u64, Problem> {
+        let mut sorted = fold.finish()?;
+        while let Some(last) = sorted.pull()? {
+            let value = last.value.as_deref();
+            let (partition, offset) = (last.partition, last.offset);
+            write(&Record { partition, offset, timestamp: None, key: &last.key, value }, &mut of, &mut output)?;
+            if of.rows.is_multiple_of(1024) {
+                observe(&Progress { namespace, step: "writing", done: of.rows, of: total });
+            }
+        }
+        Ok(sorted.spilled())
+    };
+    let spilled = rest().map_err(Failure::halt)?;
+    let files = output.finish().map_err(Failure::halt)?;
+    Ok((facts(plan, source, Some(table.schema()), &of, files), spilled))
+}
+
+/// What was found of a collection's records.
+#[derive(Default)]
+struct RecordsOf {
+    rows: u64,
+    deletes: u64,
+    digested: bool,
+    state: StateDigest,
+    digest: Option<String>,
+}
+
+fn facts(
+    plan: &Plan<'_>,
+    source: &Source,
+    schema: Option<&Schema>,
+    of: &RecordsOf,
+    files: Vec<manifest::File>,
+) -> Collection {
+    let cut = &source.cut;
+    Collection {
+        namespace: cut.namespace.clone(),
+        epoch: cut.epoch.clone(),
+        export: cut.export.clone(),
+        exact: cut.exact,
+        complete: cut.export_complete,
+        scope: cut.scope.clone(),
+        topic: cut.topic.clone(),
+        topic_id: cut.topic_id.clone(),
+        key_schema_id: cut.key_schema_id,
+        value_schema_ids: cut.value_schema_ids.clone(),
+        schema_digests: cut.schema_digests.clone(),
+        schema: schema.map_or(serde_json::Value::Null, |schema| schema.json().clone()),
+        metadata_prefix: plan.metadata_prefix.to_owned(),
+        counts: cut.records,
+        records: source.records(),
+        records_digest: of.digest.clone(),
+        partitions: source.ranges.clone(),
+        rows: of.rows,
+        deletes: of.deletes,
+        state_digest: of.digested.then(|| of.state.to_hex()),
+        files,
+    }
+}
