@@ -6,7 +6,10 @@
 
 use std::collections::HashMap;
 
-use super::row::RowHash;
+use crate::state::StateDigest;
+
+/// SHA-256 of a row's canonical form.
+pub type RowHash = [u8; 32];
 
 /// Bytes of an entry beside its key: the hash, pointers, the table's own.
 const ENTRY: usize = 88;
@@ -89,9 +92,12 @@ impl Comparison {
         Ok(())
     }
 
-    /// The export is read to its end.
-    pub fn folded(&mut self) {
+    /// The export is read to its end: the digest of its state.
+    pub fn folded(&mut self) -> StateDigest {
         self.export_rows = self.rows.len() as u64;
+        let mut digest = StateDigest::default();
+        self.rows.values().for_each(|row| digest.add_hash(row));
+        digest
     }
 
     /// A row of the source; `None` where no record can be made of it, so that the export must not have it either: it

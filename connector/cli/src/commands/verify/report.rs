@@ -36,6 +36,8 @@ pub(super) struct Range {
     pub(super) equal: u64,
     pub(super) held_out: u64,
     pub(super) difference_count: u64,
+    /// Of the export's state, see docs/state-digest.md.
+    pub(super) state_digest: Option<String>,
     pub(super) differences: Vec<Difference>,
     /// Why the verdict is not ACCEPT.
     pub(super) reasons: Vec<Problem>,
@@ -132,6 +134,8 @@ pub(super) fn machine(report: &Report) -> String {
                 "equal": range.equal,
                 "held_out": range.held_out,
                 "difference_count": range.difference_count,
+                "state_digest": range.state_digest,
+                "state_digest_algorithm": range.state_digest.as_ref().map(|_| moorline_export::state::ALGORITHM),
                 "differences": differences,
                 "reasons": range.reasons.iter().map(messages::object).collect::<Vec<_>>(),
             })

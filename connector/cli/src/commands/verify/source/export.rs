@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use moorline_export::state::StateDigest;
 use moorline_export::verify::Comparison;
 use moorline_pipeline::anchor::CollectionCut;
 use moorline_pipeline::anchor::check::{self, Recount};
@@ -22,8 +23,8 @@ const QUARANTINE_LIMIT: Duration = Duration::from_secs(300);
 
 /// What the topic's ranges are.
 pub(super) enum Folded {
-    /// As the anchor counts them.
-    Whole,
+    /// As the anchor counts them; the digest of their state, where one contract takes all records.
+    Whole(Option<StateDigest>),
     /// Other records than the anchor counts.
     Altered(Vec<Problem>),
     /// Not to be read any more, or not within the budget.
@@ -58,8 +59,8 @@ pub(super) fn fold(bench: &Bench, cut: &CollectionCut, plans: &Plans, comparison
             "more of it: --memory-bytes, about 150 bytes a document",
         )));
     }
-    comparison.folded();
-    Ok(Folded::Whole)
+    let digest = comparison.folded();
+    Ok(Folded::Whole(plans.has_digest().then_some(digest)))
 }
 
 /// The last values of some keys. Blocks.

@@ -141,6 +141,7 @@ fn range_of(collection: &CollectionCut) -> Range {
         equal: 0,
         held_out: 0,
         difference_count: 0,
+        state_digest: None,
         differences: Vec::new(),
         reasons: Vec::new(),
     }
@@ -170,7 +171,7 @@ async fn collection_verdict(bench: &Bench, anchor: &Anchor, collection: &Collect
     let plans = plans::Plans::new(&bench.registry, force, collection).await?;
     let mut comparison = Comparison::new(bench.args.memory_bytes, MOST_SUSPECTS);
     match blocking(|| export::fold(bench, collection, &plans, &mut comparison))? {
-        export::Folded::Whole => {}
+        export::Folded::Whole(digest) => range.state_digest = digest.map(|digest| digest.to_hex()),
         export::Folded::Altered(findings) => {
             range.verdict = Verdict::Reject;
             range.reasons = findings;

@@ -1,14 +1,19 @@
 //! Documents of the source and records of the topic, both as rows: by names and values, without metadata.
 //!
 //! A document is encoded by the contract in force, as the connector would, but without metadata around it; a record is
-//! read by the schema that wrote it. Invariants: a row holds no metadata; what a record's bytes do not tell is no row,
+//! read by the schema that wrote it, as a row of that contract. Both are compared by the hash of their canonical form.
+//! Invariants: a row holds no metadata; what a record's bytes do not tell is no row,
 //! and never taken for an equal one.
 
 use std::collections::HashMap;
 
 use bson::RawDocument;
 use bson::raw::RawBsonRef;
-use moorline_export::verify::row::{self, RowHash};
+use moorline_export::canonical::Canonical;
+use moorline_export::datum::Datum;
+use moorline_export::decode::Resolver;
+use moorline_export::schema::Schema;
+use moorline_export::verify::RowHash;
 use moorline_pipeline::anchor::CollectionCut;
 use moorline_pipeline::avro_text::{AvroText, Decimals, Documents, Style, Times, unframed};
 use moorline_pipeline::contract::model::{Contract, Output};
@@ -35,7 +40,22 @@ pub(super) type Row = Map<String, Value>;
 pub(super) struct DocumentPlan {
     plan: Plan,
     text: AvroText,
+    /// Of rows, without metadata.
+    schema: Schema,
+    own: Resolver,
+    form: Canonical,
 }
+
+/// What makes records of one schema rows of another.
+struct Reading {
+    rows: Resolver,
+    /// The one field that says of a flat record that its key is gone, where there is such a field.
+    deleted: Option<Resolver>,
+}
+
+/// The places in a reader's envelope, see [`Schema::envelope`].
+const AFTER: usize = 0;
+const OP: usize = 1;
 
 /// What makes both sides of a collection rows.
 pub(super) struct Plans {
@@ -45,6 +65,9 @@ pub(super) struct Plans {
     key_text: AvroText,
     key_id: u32,
     texts: HashMap<u32, (String, AvroText)>,
+    schemas: HashMap<u32, Schema>,
+    /// By the contract in force; none of a schema whose values it can't take.
+    readings: HashMap<u32, Reading>,
     deleted: Option<String>,
 }
 
@@ -84,7 +107,35 @@ impl Plans {
             .ok_or_else(|| wrong("the contract's own schema can't be read".to_owned()))?;
         let of_delete = force.output.columns().iter().find(|column| column.fact == Fact::Deleted);
         let deleted = of_delete.map(|column| format!("{}{}", force.output.metadata_prefix, column.name));
-        Ok(Self { force, current, key_schema, key_text, key_id, texts, deleted })
+        let mut schemas = HashMap::new();
+        for (id, (text, _)) in &texts {
+            schemas.insert(*id, Schema::parse(text).map_err(Failure::halt)?);
+        }
+        let (readings, key) = (HashMap::new(), key_schema);
+        let mut plans = Self { force, current, key_schema: key, key_text, key_id, texts, schemas, readings, deleted };
+        let read = |id: &u32| Some((*id, plans.reading(*id, &plans.current)?));
+        plans.readings = plans.schemas.keys().filter_map(read).collect();
+        Ok(plans)
+    }
+
+    /// Whether the contract in force takes every record of the export, so that its state has a digest.
+    pub(super) fn has_digest(&self) -> bool {
+        self.readings.len() == self.schemas.len()
+    }
+
+    /// What reads records of a schema as rows of a plan; `None` where their types leave no way.
+    fn reading(&self, id: u32, plan: &DocumentPlan) -> Option<Reading> {
+        let writer = self.schemas.get(&id)?;
+        let rows = match self.force.output.form {
+            Form::Envelope => Resolver::new(writer, &plan.schema.envelope()),
+            Form::Document(_) => Resolver::new(writer, &plan.schema),
+        };
+        let deleted = self.deleted.as_ref().and_then(|name| {
+            let field = serde_json::json!({"name": name, "type": ["null", "boolean"], "default": null});
+            let reader = serde_json::json!({"type": "record", "name": "Deleted", "fields": [field]});
+            Resolver::new(writer, &Schema::parse(&reader.to_string()).ok()?).ok()
+        });
+        Some(Reading { rows: rows.ok()?, deleted })
     }
 
     /// The plan of the contract in force.
@@ -139,21 +190,49 @@ impl Plans {
         Record::Row(members)
     }
 
-    /// The hash of a record; `None` where the key is gone.
+    /// The hash of a record's row; `None` where the key is gone.
     pub(super) fn record_hash(&self, value: Option<&[u8]>) -> Option<RowHash> {
-        match self.record(value) {
-            Record::Gone => None,
-            Record::Row(row) => Some(row::hash(&row)),
+        let value = value?;
+        let reading = unframed(value).and_then(|(id, datum)| Some((self.readings.get(&id)?, datum)));
+        match reading.map(|(reading, datum)| self.hashed(reading, datum, &self.current)) {
+            Some(Ok(hash)) => hash,
             // No row has this hash, which is over the bytes and a word before them.
-            Record::Unreadable(_) => Some(Sha256::digest([b"unreadable ", value.unwrap_or_default()].concat()).into()),
+            Some(Err(())) | None => Some(Sha256::digest([b"unreadable ", value].concat()).into()),
+        }
+    }
+
+    /// The same by another plan, such as that of the contract that a record was written by.
+    pub(super) fn record_hash_by(&self, value: &[u8], plan: &DocumentPlan) -> Option<RowHash> {
+        let (id, datum) = unframed(value)?;
+        self.hashed(&self.reading(id, plan)?, datum, plan).ok()?
+    }
+
+    fn hashed(&self, reading: &Reading, datum: &[u8], plan: &DocumentPlan) -> Result<Option<RowHash>, ()> {
+        if let Some(deleted) = &reading.deleted
+            && let Datum::Record(fields) = deleted.read(datum).map_err(drop)?
+            && fields.first() == Some(&Datum::Boolean(true))
+        {
+            return Ok(None);
+        }
+        let row = reading.rows.read(datum).map_err(drop)?;
+        match (&self.force.output.form, &row) {
+            (Form::Document(_), row) => Ok(Some(plan.hash_of(row))),
+            (Form::Envelope, Datum::Record(fields)) => match (fields.get(AFTER), fields.get(OP)) {
+                (_, Some(Datum::Text("d"))) => Ok(None),
+                (Some(after @ Datum::Record(_)), _) => Ok(Some(plan.hash_of(after))),
+                _ => Err(()),
+            },
+            _ => Err(()),
         }
     }
 }
 
 fn document_plan(contract: &Contract, output: &Output, unknown: UnknownFields, key_id: u32) -> Option<DocumentPlan> {
     let output = Output { form: Form::Document(Vec::new()), ..output.clone() };
-    let text = AvroText::new(&derive::value_schema(contract, &output)).ok()?;
-    Some(DocumentPlan { plan: Plan::compile(contract, &output, key_id, 0, unknown), text })
+    let rows = derive::value_schema(contract, &output);
+    let (text, schema) = (AvroText::new(&rows).ok()?, Schema::parse(&rows).ok()?);
+    let (own, form) = (Resolver::new(&schema, &schema).ok()?, Canonical::new(&schema, &output.metadata_prefix));
+    Some(DocumentPlan { plan: Plan::compile(contract, &output, key_id, 0, unknown), text, schema, own, form })
 }
 
 impl DocumentPlan {
@@ -166,17 +245,44 @@ impl DocumentPlan {
         }
     }
 
-    /// A document as a row; else why it does not fit.
+    /// The hash of a document's row; else why it does not fit.
+    pub(super) fn hash(
+        &self,
+        document: &RawDocument,
+        scratch: &mut Scratch,
+        out: &mut Vec<u8>,
+    ) -> Result<RowHash, String> {
+        let datum = self.datum(document, scratch, out)?;
+        let row = self.own.read(datum).map_err(|problem| problem.why)?;
+        Ok(self.hash_of(&row))
+    }
+
+    fn hash_of(&self, row: &Datum<'_>) -> RowHash {
+        let mut form = Vec::with_capacity(512);
+        self.form.write(row, &mut form);
+        Sha256::digest(&form).into()
+    }
+
+    /// A document as a row for people; else why it does not fit.
     pub(super) fn row(&self, document: &RawDocument, scratch: &mut Scratch, out: &mut Vec<u8>) -> Result<Row, String> {
-        let meta = Meta { op: b'r', deleted: false, ts_ms: 0, cluster_time: 0, seq: 0, image_time: 0, snapshot: false };
-        out.clear();
-        let misfit = |m: moorline_pipeline::contract::model::Misfit| format!("{} {} {}", m.rule, m.name, m.path);
-        self.plan.value(document, &meta, scratch, out).map_err(misfit)?;
-        let datum = unframed(out).map(|(_, datum)| datum).unwrap_or_default();
+        let datum = self.datum(document, scratch, out)?;
         let text = self.text.text(datum, STYLE).map_err(|error| error.to_string())?;
         match serde_json::from_str(&text) {
             Ok(Value::Object(row)) => Ok(row),
             _ => Err("its text is no record".to_owned()),
         }
+    }
+
+    fn datum<'o>(
+        &self,
+        document: &RawDocument,
+        scratch: &mut Scratch,
+        out: &'o mut Vec<u8>,
+    ) -> Result<&'o [u8], String> {
+        let meta = Meta { op: b'r', deleted: false, ts_ms: 0, cluster_time: 0, seq: 0, image_time: 0, snapshot: false };
+        out.clear();
+        let misfit = |m: moorline_pipeline::contract::model::Misfit| format!("{} {} {}", m.rule, m.name, m.path);
+        self.plan.value(document, &meta, scratch, out).map_err(misfit)?;
+        Ok(unframed(out).map(|(_, datum)| datum).unwrap_or_default())
     }
 }

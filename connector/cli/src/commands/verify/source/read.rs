@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use bson::RawDocument;
 use futures_util::future::try_join_all;
-use moorline_export::verify::{Comparison, row};
+use moorline_export::verify::Comparison;
 use moorline_pipeline::contract::plan::Scratch;
 use moorline_pipeline::error::{Next, Problem, Result};
 use moorline_pipeline::model::{Id, Namespace, Uuid};
@@ -103,7 +103,7 @@ fn take(rows: &[bytes::Bytes], plans: &Plans, taken: &Mutex<Taken>) {
         let Ok(document) = RawDocument::from_bytes(bytes) else { continue };
         let Ok(Some(id)) = document.get("_id") else { continue };
         plans.current().key(id, &mut key);
-        let row = plans.current().row(document, &mut scratch, &mut out).ok().map(|row| row::hash(&row));
+        let row = plans.current().hash(document, &mut scratch, &mut out).ok();
         made.push((key.clone(), row, id));
     }
     let mut taken = taken.lock().unwrap_or_else(PoisonError::into_inner);

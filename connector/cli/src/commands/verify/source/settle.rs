@@ -15,7 +15,7 @@ use moorline_pipeline::source::Source as _;
 use serde_json::Value;
 
 use super::super::report::{Difference, Range};
-use super::plans::{Plans, Record, Row};
+use super::plans::{Plans, Record};
 use super::read::Taken;
 use super::{Bench, blocking, export, standing};
 use crate::commands::words;
@@ -181,15 +181,19 @@ fn compared(plans: &Plans, namespace: &Namespace, document: Option<&[u8]>, expor
             return whole("a document".into(), format!("a record that can't be read: {why}").into());
         }
     };
-    let current = plans.current().row(document, &mut scratch, &mut out);
-    let same = |ours: &Row| row::hash(ours) == row::hash(&theirs);
-    if current.as_ref().is_ok_and(same) {
+    let ours = plans.current().hash(document, &mut scratch, &mut out);
+    if ours.is_ok() && ours.ok() == plans.record_hash(Some(exported)) {
         return Compared::Unsteady;
     }
-    let older = plans.of_writer(exported, namespace);
-    if older.and_then(|plan| plan.row(document, &mut scratch, &mut out).ok()).as_ref().is_some_and(same) {
+    let of_writer = plans.of_writer(exported, namespace);
+    let as_written = of_writer.and_then(|plan| {
+        let ours = plan.hash(document, &mut scratch, &mut out).ok()?;
+        Some(Some(ours) == plans.record_hash_by(exported, &plan))
+    });
+    if as_written == Some(true) {
         return Compared::Same;
     }
+    let current = plans.current().row(document, &mut scratch, &mut out);
     match current {
         Err(misfit) => {
             whole(format!("a document that does not fit the contract: {misfit}").into(), Value::Object(theirs))
