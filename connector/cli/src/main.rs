@@ -10,6 +10,7 @@
 #[cfg(test)]
 mod advice;
 mod arguments;
+mod bar;
 mod certificates;
 mod commands;
 mod configuration;

@@ -4,21 +4,17 @@
 //! there is something new to say.
 
 use std::collections::VecDeque;
-use std::io::IsTerminal as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 use moorline_runtime::Report;
 use tokio::task::JoinHandle;
 
+use crate::bar::{self, Bar};
 use crate::commands::words;
 use crate::messages;
 
-/// How often a bar is drawn.
-const FRAME: Duration = Duration::from_millis(250);
-/// How often a line is written, at most.
-const LINE: Duration = Duration::from_secs(5);
 /// Over how long rates are taken.
 const WINDOW: Duration = Duration::from_secs(10);
 /// The bar's width in characters.
@@ -38,35 +34,24 @@ struct Seen {
 /// The task that shows progress; ends when it is dropped, and then leaves no bar behind.
 pub(crate) struct Progress {
     task: JoinHandle<()>,
-    bar: Option<ProgressBar>,
+    /// Wiped with this and not by the task, which ends later: what is printed next must not be taken for the bar.
+    _bar: Bar,
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
         self.task.abort();
-        // Wiped here and not by the task, which ends later: what is printed next must not be taken for the bar.
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
-        messages::set_bar(None);
     }
 }
 
 /// Begins to show a report.
 pub(crate) fn show(report: Arc<Report>) -> Progress {
-    let manner = messages::manner();
-    let bar = (std::io::stderr().is_terminal() && !manner.json).then(|| {
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-        // Cut at the terminal's width. A plain message cannot fail to be a template.
-        bar.set_style(ProgressStyle::with_template("{wide_msg}").unwrap_or_else(|_| ProgressStyle::default_bar()));
-        messages::set_bar(Some(bar.clone()));
-        bar
-    });
-    Progress { task: tokio::spawn(watch(report, bar.clone())), bar }
+    let bar = Bar::begin(true);
+    Progress { task: tokio::spawn(watch(report, bar.drawn().cloned())), _bar: bar }
 }
 
 async fn watch(report: Arc<Report>, bar: Option<ProgressBar>) {
-    let mut every = tokio::time::interval(if bar.is_some() { FRAME } else { LINE });
+    let mut every = tokio::time::interval(bar::every(bar.is_some()));
     every.tick().await;
     let mut history: VecDeque<(Instant, Seen)> = VecDeque::from([(Instant::now(), seen(&report))]);
     let mut written = Seen::default();

@@ -5,27 +5,24 @@
 
 use sha2::{Digest as _, Sha256};
 
+use crate::sum::Sum256;
+
 /// The algorithm's name in anchors.
 pub const ALGORITHM: &str = "sum256-sha256-v1";
 
-/// A number below 2^256, as two halves: high, low.
+/// The sum over records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RecordsDigest {
-    high: u128,
-    low: u128,
-}
+pub struct RecordsDigest(Sum256);
 
 impl RecordsDigest {
     /// Of 32 bytes, most significant first; `None` for another number of bytes.
     pub fn from_slice(bytes: &[u8]) -> Option<Self> {
-        let bytes: &[u8; 32] = bytes.try_into().ok()?;
-        let half = |at: usize| bytes[at..at + 16].iter().fold(0u128, |number, byte| number << 8 | u128::from(*byte));
-        Some(Self { high: half(0), low: half(16) })
+        bytes.try_into().ok().map(|bytes| Self(Sum256::of(bytes)))
     }
 
     /// Its 64 digits.
     pub fn to_hex(self) -> String {
-        format!("{:032x}{:032x}", self.high, self.low)
+        self.0.to_hex()
     }
 
     /// Adds a record.
@@ -36,15 +33,12 @@ impl RecordsDigest {
         hash.update(key);
         hash.update(value.map_or([0xff; 4], length));
         hash.update(value.unwrap_or_default());
-        let one = Self::from_slice(&hash.finalize()).expect("SHA-256 has 32 bytes");
-        let (low, carry) = self.low.overflowing_add(one.low);
-        *self = Self { high: self.high.wrapping_add(one.high).wrapping_add(u128::from(carry)), low };
+        self.0 = self.0.plus(Sum256::of(&hash.finalize().into()));
     }
 
     /// What must have been added to `earlier` to come to this one.
     pub fn since(self, earlier: Self) -> Self {
-        let (low, borrow) = self.low.overflowing_sub(earlier.low);
-        Self { high: self.high.wrapping_sub(earlier.high).wrapping_sub(u128::from(borrow)), low }
+        Self(self.0.minus(earlier.0))
     }
 }
 

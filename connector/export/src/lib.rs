@@ -17,4 +17,5 @@ pub mod replay;
 pub mod schema;
 pub mod select;
 pub mod state;
+mod sum;
 pub mod verify;

@@ -6,15 +6,14 @@
 
 use sha2::{Digest as _, Sha256};
 
+use crate::sum::Sum256;
+
 /// The algorithm's name, as it stands in manifests and certificates.
 pub const ALGORITHM: &str = "state-sum256-sha256-v1";
 
 /// The sum over the rows of a state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct StateDigest {
-    /// Least significant first.
-    limbs: [u64; 4],
-}
+pub struct StateDigest(Sum256);
 
 impl StateDigest {
     /// Adds a row by its canonical form.
@@ -24,53 +23,29 @@ impl StateDigest {
 
     /// Adds a row by the SHA-256 of its canonical form.
     pub fn add_hash(&mut self, hash: &[u8; 32]) {
-        self.plus(limbs(hash));
+        self.0 = self.0.plus(Sum256::of(hash));
     }
 
     /// Takes a row away again.
     pub fn remove(&mut self, form: &[u8]) {
-        // The negative of a number in two's complement is one more than its bits turned over.
-        self.plus(limbs(&Sha256::digest(form).into()).map(|limb| !limb));
-        self.plus([1, 0, 0, 0]);
+        self.0 = self.0.minus(Sum256::of(&Sha256::digest(form).into()));
     }
 
     /// Adds the rows of another part.
     pub fn merge(&mut self, other: &Self) {
-        self.plus(other.limbs);
+        self.0 = self.0.plus(other.0);
     }
 
     /// 64 digits, most significant first.
     pub fn to_hex(&self) -> String {
-        let mut bytes = [0; 32];
-        for (limb, chunk) in self.limbs.iter().zip(bytes.rchunks_exact_mut(8)) {
-            chunk.copy_from_slice(&limb.to_be_bytes());
-        }
-        hex::encode(bytes)
+        self.0.to_hex()
     }
 
     /// Of its 64 digits; `None` where they are none.
     pub fn from_hex(text: &str) -> Option<Self> {
         let bytes: [u8; 32] = hex::decode(text).ok()?.try_into().ok()?;
-        Some(Self { limbs: limbs(&bytes) })
+        Some(Self(Sum256::of(&bytes)))
     }
-
-    fn plus(&mut self, other: [u64; 4]) {
-        let mut carry = false;
-        for (limb, add) in self.limbs.iter_mut().zip(other) {
-            let (sum, over) = limb.overflowing_add(add);
-            let (sum, again) = sum.overflowing_add(u64::from(carry));
-            *limb = sum;
-            carry = over || again;
-        }
-    }
-}
-
-fn limbs(bytes: &[u8; 32]) -> [u64; 4] {
-    let mut limbs = [0; 4];
-    for (limb, chunk) in limbs.iter_mut().zip(bytes.rchunks_exact(8)) {
-        *limb = chunk.iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
-    }
-    limbs
 }
 
 #[cfg(test)]

@@ -112,8 +112,6 @@ pub struct Summary {
     pub files: usize,
     /// Bytes that were sorted on disk.
     pub spilled: u64,
-    /// Whether it was finished before.
-    pub was_done: bool,
 }
 
 /// Replays. Blocks.
@@ -122,7 +120,7 @@ pub fn run(
     folder: &Folder,
     records: &dyn Records,
     observe: &mut dyn FnMut(&Progress<'_>),
-) -> Result<(Summary, Manifest)> {
+) -> Result<Summary> {
     let binding = binding(plan);
     let mut journal = begin(plan, folder, &binding).map_err(Failure::halt)?;
     faults::pass("journal.begun");
@@ -160,7 +158,7 @@ pub fn run(
     };
     folder.put(manifest::NAME, &manifest.to_bytes()).map_err(Failure::halt)?;
     faults::pass("manifest.written");
-    Ok((summary(&manifest, spilled), manifest))
+    Ok(summary(&manifest, spilled))
 }
 
 /// Ends an export: what differs from run to run, then `_SUCCESS`.
@@ -182,7 +180,6 @@ fn summary(manifest: &Manifest, spilled: u64) -> Summary {
         bytes: files().map(|file| file.bytes).sum(),
         files: files().count(),
         spilled,
-        was_done: false,
     }
 }
 
@@ -272,7 +269,6 @@ fn replay(
         ("moorline.anchor".to_owned(), plan.selection.at.anchors.join(",")),
         ("moorline.cut".to_owned(), plan.selection.at.time.clone()),
         ("moorline.namespace".to_owned(), namespace.to_owned()),
-        ("moorline.schema".to_owned(), table.schema().json().to_string()),
     ];
     let mut output =
         Output::new(folder, plan.format, table.schema(), metadata.to_vec(), name_of(namespace), plan.file_bytes);

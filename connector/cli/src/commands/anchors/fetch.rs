@@ -30,6 +30,8 @@ pub(in crate::commands) struct Read {
 /// A data topic now.
 #[derive(Clone, Debug, Default)]
 pub(in crate::commands) struct TopicFacts {
+    /// How many partitions it has.
+    pub(in crate::commands) partitions: i32,
     /// Log start offset by partition.
     pub(in crate::commands) starts: BTreeMap<i32, i64>,
     /// Kafka's id, where the broker tells.
@@ -180,6 +182,7 @@ fn facts(reader: &TopicReader, topic: &str, partitions: &BTreeSet<i32>) -> Resul
     let configs = reader.configs(topic)?;
     let limited = |key: &str| configs.get(key).and_then(|text| text.parse().ok()).filter(|limit: &i64| *limit >= 0);
     let mut facts = TopicFacts {
+        partitions: count,
         starts: BTreeMap::new(),
         id: reader.topic_id(topic)?,
         cleanup: configs.get("cleanup.policy").cloned().unwrap_or_default(),

@@ -107,14 +107,11 @@ fn asked(args: &Replay, topic: &str, registry: &SchemaRegistry, runtime: &Runtim
 fn still_there(selection: &Selection, reader: &TopicReader, known: &mut fetch::Topics) -> Result<()> {
     fetch::topics(reader, selection.sources.iter().map(|source| &source.cut), known)?;
     for source in &selection.sources {
-        let now = match known.get(&source.cut.topic).and_then(Option::as_ref) {
-            None => None,
-            Some(facts) => reader.partitions(&source.cut.topic)?.map(|partitions| TopicNow {
-                id: facts.id.clone(),
-                partitions,
-                starts: facts.starts.clone(),
-            }),
-        };
+        let now = known.get(&source.cut.topic).and_then(Option::as_ref).map(|facts| TopicNow {
+            id: facts.id.clone(),
+            partitions: facts.partitions,
+            starts: facts.starts.clone(),
+        });
         topics::check(source, now.as_ref()).map_err(Failure::halt)?;
     }
     Ok(())

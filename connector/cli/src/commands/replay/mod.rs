@@ -146,7 +146,7 @@ pub(crate) fn run(args: &Replay, global: &Global) -> Result<Exit, Failed> {
         overwrite: args.overwrite,
     };
     let mut progress = progress::Progress::begin(global.no_progress);
-    let (summary, _) = replay::run(&plan, &folder, &records, &mut |now| progress.show(now))?;
+    let summary = replay::run(&plan, &folder, &records, &mut |now| progress.show(now))?;
     drop(progress);
     let seconds = began.elapsed().as_secs_f64();
     replay::finish(

@@ -2,47 +2,27 @@
 //!
 //! Invariant: a bar leaves nothing behind.
 
-use std::io::IsTerminal as _;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use moorline_export::replay::Progress as Now;
 
+use crate::bar::{self, Bar};
 use crate::commands::words;
 use crate::messages;
 
-const FRAME: Duration = Duration::from_millis(250);
-const LINE: Duration = Duration::from_secs(5);
-
 /// Shows it.
 pub(super) struct Progress {
-    bar: Option<ProgressBar>,
+    bar: Bar,
     silent: bool,
     step: (String, &'static str),
     began: Instant,
     shown: Instant,
 }
 
-impl Drop for Progress {
-    fn drop(&mut self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-            messages::set_bar(None);
-        }
-    }
-}
-
 impl Progress {
     /// Nothing is done yet.
     pub(super) fn begin(silent: bool) -> Self {
-        let manner = messages::manner();
-        let drawn = std::io::stderr().is_terminal() && !manner.json && !manner.quiet && !silent;
-        let bar = drawn.then(|| {
-            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-            bar.set_style(ProgressStyle::with_template("{wide_msg}").unwrap_or_else(|_| ProgressStyle::default_bar()));
-            messages::set_bar(Some(bar.clone()));
-            bar
-        });
+        let bar = Bar::begin(!messages::manner().quiet && !silent);
         let now = Instant::now();
         Self { bar, silent, step: (String::new(), ""), began: now, shown: now }
     }
@@ -56,13 +36,12 @@ impl Progress {
             self.step = (now.namespace.to_owned(), now.step);
             self.began = Instant::now();
         }
-        let every = if self.bar.is_some() { FRAME } else { LINE };
-        if self.shown.elapsed() < every {
+        if self.shown.elapsed() < bar::every(self.bar.drawn().is_some()) {
             return;
         }
         self.shown = Instant::now();
         let line = line(now, self.began.elapsed().as_secs_f64());
-        match &self.bar {
+        match self.bar.drawn() {
             Some(bar) => bar.set_message(line),
             None => messages::note(&line),
         }

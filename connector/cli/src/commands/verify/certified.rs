@@ -9,6 +9,7 @@ use moorline_pipeline::certificate::{Certificate, UNSUPPORTED};
 use tokio::runtime::Runtime;
 
 use super::report::{Range, Report};
+use crate::commands::words;
 use crate::failure::Failed;
 use crate::{certificates, messages, wiring};
 
@@ -17,9 +18,8 @@ pub(super) fn write(runtime: &Runtime, config: &Config, report: &Report) {
     let made: Vec<Certificate> = report.ranges.iter().map(|range| of(report, range)).collect();
     match certificates::write(runtime, config, &made) {
         Ok(()) => messages::note(&format!(
-            "{} certificate{} written to {}",
-            made.len(),
-            if made.len() == 1 { "" } else { "s" },
+            "{} written to {}",
+            words::plural(made.len(), "certificate"),
             config.certificate_topic_name
         )),
         Err(Failed::Problems(problems)) => {
