@@ -7,7 +7,6 @@ import hashlib
 import json
 
 import pytest
-from confluent_kafka import TopicPartition
 from confluent_kafka.admin import NewPartitions
 
 from oracle import fold, law
@@ -227,8 +226,7 @@ def test_what_can_not_be_replayed_is_refused_by_name(stack, name, written, tmp_p
     next(iter(admin.create_partitions([NewPartitions(f"{name}.{name}.b", 5)]).values())).result(20)
     found = _replay(one, tmp_path / "parts", "--collection", f"{name}.b", at=anchor.id, code=1)
     assert "MOOR-6121" in found.stderr, found.stderr
-    place = TopicPartition(f"{name}.{name}.a", part["partition"], part["first"] + 3)
-    next(iter(admin.delete_records([place]).values())).result(20)
+    stack.topics.delete_before(f"{name}.{name}.a", part["partition"], part["first"] + 3)
     found = _replay(one, tmp_path / "gone", "--collection", f"{name}.a", at=anchor.id, code=1)
     assert "MOOR-6002" in found.stderr and f"partition {part['partition']}" in found.stderr
     assert not (tmp_path / "gone").exists() and not (tmp_path / "parts").exists()

@@ -13,7 +13,7 @@ from dataclasses import replace
 import fastavro
 import pytest
 
-from oracle import doctored, state_digest
+from oracle import doctored, fold, state_digest
 from oracle.connector import Connector, wait_for
 from oracle.stack import OwnStack
 from oracle.writer import Writer, load
@@ -60,20 +60,13 @@ def _state_digest(stack, one, found: dict) -> str:
     anchor = next(anchor for anchor in one.anchors() if anchor.covers(cut))
     entry = anchor.collections[found["namespace"]]
     ranges = {part["partition"]: (part["first"], part["end"]) for part in entry["partitions"]}
-    rows, schemas = {}, set()
-    for record in sorted(stack.topics.read(entry["topic"], ranges), key=lambda record: (record.partition, record.offset)):
-        gone = record.value_bytes is None or record.value.get("op") == "d"
-        rows.pop(record.key_bytes, None)
-        if not gone:
-            schemas.add(record.value_schema_id)
-            rows[record.key_bytes] = record.value
-    [identifier] = schemas
+    last = fold.by_offset(fold.histories(stack.topics.read(entry["topic"], ranges)))
+    [identifier] = {record.value_schema_id for record in last.values()}
     schema = stack.topics.decoder.schema(identifier)
     if schema["name"] == "Envelope":
         kinds = [field["type"] for field in schema["fields"] if field["name"] in ("before", "after")]
         schema = next(kind for union in kinds for kind in union if isinstance(kind, dict))
-        rows = {key: row["after"] for key, row in rows.items()}
-    return state_digest.digest(rows.values(), schema)
+    return state_digest.digest([fold.document(record) for record in last.values()], schema)
 
 
 def _dropped(records, key):

@@ -2,6 +2,7 @@
 //! operating system's figure against. docs/memory.md names the parts.
 
 use moorline_config::{Config, OversizeHandling};
+use moorline_runtime::SAMPLED_AT_ONCE;
 
 /// A document, and so a reply of the server, is at most so large; one more may be on its way wherever replies are read.
 const REPLY: u64 = 16 << 20;
@@ -14,9 +15,6 @@ const REQUEST: u64 = 1 << 20;
 /// Replies beside those of chunks, each alive while a part of it is: of the stream one that is committed, one that waits
 /// behind the gate, one that is queued, one that waits for room; and one of a look-up.
 const READERS: u64 = 5;
-/// Collections that are sampled at once; they share the bytes of a sample.
-const SAMPLED: u64 = 3;
-
 /// Bytes, over all lanes.
 pub(crate) fn most(config: &Config) -> u64 {
     let queue = config.max_queue_size_in_bytes as u64;
@@ -30,7 +28,7 @@ pub(crate) fn most(config: &Config) -> u64 {
     let cut = if config.record_oversize_handling == OversizeHandling::TruncateAny { 3 * REPLY } else { 0 };
     let running = running + cut;
     // Before a lane runs it samples: the replies and the documents taken from them, of some collections at once.
-    let sampling = queue / 4 + 2 * config.contract_infer_sample_bytes + SAMPLED * 2 * REPLY;
+    let sampling = queue / 4 + 2 * config.contract_infer_sample_bytes + SAMPLED_AT_ONCE as u64 * 2 * REPLY;
     BASE + u64::from(config.tasks_max) * running.max(sampling)
 }
 

@@ -23,8 +23,9 @@ use crate::work::OpenJob;
 
 /// Ranges of a snapshot for each thread: enough that a slow one does not hold the others up at the end.
 const RANGES_A_THREAD: u32 = 4;
-/// Collections that the server and the registry are asked about at the same time. Memory is said by it: see docs/memory.md.
-const AT_ONCE: usize = 3;
+/// Collections that the server and the registry are asked about at the same time; those that are sampled share the bytes
+/// of a sample. What `validate` says of memory is made of it, see docs/memory.md.
+pub const SAMPLED_AT_ONCE: usize = 3;
 
 /// Documents before a change were asked for, and some collections do not keep them: said once a start.
 pub(crate) fn without_pre_images(listed: &[CollectionInfo]) {
@@ -97,12 +98,12 @@ pub(crate) async fn plan<S: Source, K: Sink, R: Registry>(
         taken_in.push(TakenIn { info, anew, read, known, done: progress.and_then(|p| p.snapshot.clone()) });
     }
     // What the server is asked about one collection need not wait for the others; together they take no more memory.
-    let share = AT_ONCE.min(taken_in.iter().filter(|taken| taken.is_sampled()).count()).max(1) as u64;
+    let share = SAMPLED_AT_ONCE.min(taken_in.iter().filter(|taken| taken.is_sampled()).count()).max(1) as u64;
     let mut asked = Vec::new();
     for taken in &taken_in {
         asked.push(taken.ask(shared, share).boxed());
     }
-    let answers: Vec<(Vec<Id>, Option<Bound>)> = stream::iter(asked).buffered(AT_ONCE).try_collect().await?;
+    let answers: Vec<(Vec<Id>, Option<Bound>)> = stream::iter(asked).buffered(SAMPLED_AT_ONCE).try_collect().await?;
     for (TakenIn { info, anew, read, done, .. }, (bounds, bound)) in taken_in.into_iter().zip(answers) {
         if read {
             let rows = done.as_ref().map_or(0, |done| done.rows);

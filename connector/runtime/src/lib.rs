@@ -45,6 +45,7 @@ mod transactions;
 mod watch;
 mod work;
 
+pub use collections::SAMPLED_AT_ONCE;
 pub use connector::{Outcome, run};
 pub use handle::Handle;
 pub use report::Report;
