@@ -26,7 +26,7 @@ def _commands(stack) -> dict[str, list[str]]:
     return {
         "python": [sys.executable, str(EXAMPLES / "python" / "read_export.py"), stack.bootstrap, stack.registry_url],
         "java": [*java, stack.bootstrap, apicurio],
-        "rust": [str(Path(variable("MOORLINE_BIN")).with_name("read-export")), stack.bootstrap, stack.registry_url],
+        "rust": [variable("MOORLINE_EXAMPLE"), stack.bootstrap, stack.registry_url],
     }
 
 

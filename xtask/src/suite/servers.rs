@@ -3,7 +3,7 @@
 //! Invariant: the stack is taken down whatever happens, and the ends of its logs are shown before if a
 //! part failed.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -20,12 +20,12 @@ const TAIL: usize = 40;
 
 /// Builds, starts a stack, runs the parts that were asked for, and takes it down.
 pub(super) fn with_stack(total: &mut Tally, asked: &impl Fn(Part) -> bool, pytest: &[String]) -> Result<()> {
-    let mut binary = None;
+    let mut built = None;
     timed("build", total, || {
-        binary = Some(binary::moorline()?);
+        built = Some(binary::moorline_and_example()?);
         Ok(Tally::default())
     })?;
-    let binary = binary.context("a binary was built")?;
+    let built = built.context("binaries were built")?;
     let name = format!("test-{}", std::process::id());
     let mut record = None;
     timed("stack", total, || {
@@ -33,7 +33,7 @@ pub(super) fn with_stack(total: &mut Tally, asked: &impl Fn(Part) -> bool, pytes
         Ok(Tally::default())
     })?;
     let record = record.context("a stack is up")?;
-    let outcome = run(total, asked, pytest, &record, &binary);
+    let outcome = run(total, asked, pytest, &record, &built);
     if outcome.is_err() {
         show_logs(&record);
     }
@@ -46,9 +46,10 @@ fn run(
     asked: &impl Fn(Part) -> bool,
     pytest: &[String],
     record: &Record,
-    binary: &Path,
+    [binary, example]: &[PathBuf; 2],
 ) -> Result<()> {
-    let environment = environment(record, binary)?;
+    let mut environment = environment(record, binary)?;
+    environment.push(("MOORLINE_EXAMPLE".into(), example.display().to_string()));
     if asked(Part::Integration) {
         timed("integration", total, || {
             let tally =
