@@ -15,6 +15,7 @@ from confluent_kafka.schema_registry.avro import AvroSerializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
 from .anchor_id import anchor_id
+from .connector import wait_for
 from .topics import Record, digest, schema_id
 
 
@@ -44,22 +45,44 @@ def write(connector, anchor, namespace: str, suffix: str, records: list[Record],
     for number in sorted({record.partition for record in records}):
         of = lambda each: sum(record.partition == number for record in each)  # noqa: E731
         parts.append({"partition": number, "first": 0, "begin": 0, "end": of(records), "records": of(counted)})
-    digests = [entry["schema_digests"][0]] * (len(ids) + 1)
+    known = dict(zip(entry["value_schema_ids"], entry["schema_digests"][1:]))
+    digests = [entry["schema_digests"][0], *(known.get(number, entry["schema_digests"][0]) for number in ids)]
     entry.update(topic=topic, topic_id=None, partitions=parts, records=counts, records_digest=digest(counted),
                  value_schema_ids=ids, schema_digests=digests)
-    raw = topics.read(f"{connector.prefix}.anchors")[0]
-    schemas = [topics.decoder.schema(schema_id(part)) for part in (raw.key_bytes, raw.value_bytes)]
-    record = dict(anchor.record, full=True, base=None, parent=None, collections=[entry])
-    record["id"] = anchor_id(record, schemas[1])
-    key = {name: record[name] for name in ("connector", "lane", "id", "part")}
-    conf = {"auto.register.schemas": True}
-    fields = (MessageField.KEY, MessageField.VALUE)
-    encoded = [
-        AvroSerializer(topics.decoder.registry, json.dumps(schema), conf=conf)(value, SerializationContext(anchors, field))
-        for schema, value, field in zip(schemas, (key, record), fields)
-    ]
-    _produce(connector, anchors, [(*encoded, 0)])
+    write_anchors(connector, anchors, [sealed(connector, anchor, [entry])])
     return anchors
+
+
+def sealed(connector, anchor, collections: list[dict] | None = None, **changes) -> dict:
+    """An anchor that stands for itself: all collections listed, its id the hash of what is changed too."""
+    listed = copy.deepcopy(list(anchor.collections.values()) if collections is None else collections)
+    record = dict(copy.deepcopy(anchor.record), full=True, base=None, parent=None, part=0, parts=1, collections=listed)
+    record.update(changes)
+    record["id"] = anchor_id(record, _schemas(connector)[1])
+    return record
+
+
+def write_anchors(connector, topic: str, records: list[dict]) -> None:
+    """Writes anchors as they are given, whatever their ids say, each under its key."""
+    fields = (MessageField.KEY, MessageField.VALUE)
+    messages = []
+    for record in records:
+        key = {name: record[name] for name in ("connector", "lane", "id", "part")}
+        encoded = [
+            AvroSerializer(connector.stack.topics.decoder.registry, json.dumps(schema), conf={"auto.register.schemas": True})(
+                value, SerializationContext(topic, field)
+            )
+            for schema, value, field in zip(_schemas(connector), (key, record), fields)
+        ]
+        messages.append((*encoded, 0))
+    _produce(connector, topic, messages)
+
+
+def _schemas(connector) -> list[dict]:
+    """Of keys and values of the connector's own anchors topic."""
+    topics = connector.stack.topics
+    raw = topics.read(f"{connector.prefix}.anchors")[0]
+    return [topics.decoder.schema(schema_id(part)) for part in (raw.key_bytes, raw.value_bytes)]
 
 
 def altered(record: Record, old: bytes, new: bytes) -> Record:
@@ -75,3 +98,16 @@ def _produce(connector, topic: str, messages: list[tuple]) -> None:
         producer.produce(topic, key=key, value=value, partition=partition,
                          on_delivery=lambda error, _: error and failed.append(error))
     assert producer.flush(30) == 0 and not failed, failed
+
+
+def made_anew(connector, topic: str, partitions: int, records: list[Record]) -> None:
+    """A topic under a name that another one had, with these records."""
+    admin = connector.stack.topics.admin
+    wait_for(f"{topic} to be gone", lambda: topic not in connector.stack.topics.names(topic), 30)
+
+    def made() -> bool:
+        # A name stays taken for a moment behind its topic.
+        return admin.create_topics([NewTopic(topic, partitions)])[topic].exception(20) is None
+
+    wait_for(f"{topic} to be made", made, 30)
+    _produce(connector, topic, [(record.key_bytes, record.value_bytes, record.partition) for record in records])

@@ -34,6 +34,7 @@ use crate::state::{self, StateDigest};
 
 use output::Output;
 use recount::Recount;
+pub(crate) use table::unframed;
 pub use table::{Record, Row, Table, Texts};
 
 /// Gives the committed records of ranges, each partition in its order.
@@ -54,6 +55,8 @@ pub struct Schemas {
     pub key: String,
     /// Values' by id.
     pub values: BTreeMap<i32, String>,
+    /// Id of the newest one at the cut; without it the highest counts.
+    pub newest: Option<i32>,
     /// The one that is asked for.
     pub reader: Option<String>,
 }
@@ -187,7 +190,7 @@ fn summary(manifest: &Manifest, spilled: u64) -> Summary {
 fn binding(plan: &Plan<'_>) -> String {
     let selection = plan.selection;
     let of = |source: &Source| json!([source.cut.namespace, source.cut.export, source.ranges]);
-    let readers: Vec<_> = plan.schemas.iter().map(|schemas| &schemas.reader).collect();
+    let readers: Vec<_> = plan.schemas.iter().map(|schemas| (schemas.newest, &schemas.reader)).collect();
     let all = json!([
         plan.connector,
         selection.at,
@@ -260,6 +263,7 @@ fn replay(
     let texts = Texts {
         key: &schemas.key,
         values: &schemas.values,
+        newest: schemas.newest,
         reader: schemas.reader.as_deref(),
         columns: plan.columns,
         metadata_prefix: plan.metadata_prefix,

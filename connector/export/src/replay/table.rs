@@ -29,7 +29,9 @@ pub struct Texts<'a> {
     pub key: &'a str,
     /// Values' schemas by registry id.
     pub values: &'a BTreeMap<i32, String>,
-    /// Schema that is asked for; else the one with the highest id.
+    /// Id of the newest schema at the cut; without it the highest counts.
+    pub newest: Option<i32>,
+    /// Schema that is asked for; else the newest.
     pub reader: Option<&'a str>,
     /// Fields that are asked for; empty for all.
     pub columns: &'a [String],
@@ -81,7 +83,8 @@ pub struct Table {
 impl Table {
     /// Compiles the ways from all schemas to one.
     pub fn new(mode: Mode, texts: &Texts<'_>) -> Result<Self, Problem> {
-        let newest = texts.values.last_key_value().map(|(_, text)| text.as_str());
+        let newest = texts.newest.and_then(|id| texts.values.get(&id)).or_else(|| texts.values.values().next_back());
+        let newest = newest.map(String::as_str);
         let newest = shape::parsed(newest.unwrap_or(r#"{"type": "record", "name": "Empty", "fields": []}"#))?;
         let envelope = shape::is_envelope(&newest) && mode != Mode::Log;
         let mut rows = match texts.reader {
@@ -227,7 +230,7 @@ impl Table {
 }
 
 /// The schema's id and the datum behind Confluent's frame.
-fn unframed(bytes: &[u8]) -> Option<(i32, &[u8])> {
+pub(crate) fn unframed(bytes: &[u8]) -> Option<(i32, &[u8])> {
     match bytes {
         [0, a, b, c, d, ..] => Some((i32::from_be_bytes([*a, *b, *c, *d]), &bytes[FRAME..])),
         _ => None,

@@ -7,6 +7,7 @@
 //! is not exact, or not whole yet, is taken only where that is asked for, and then the manifest says so; the two ends of
 //! a difference lie in one history, and in one export of each collection.
 
+pub mod newest;
 mod pair;
 pub mod topics;
 

@@ -21,8 +21,8 @@ pub(in crate::commands) struct Read {
     pub(in crate::commands) topic: String,
     pub(in crate::commands) connector: String,
     pub(in crate::commands) log: Log,
-    /// Offsets of records that are no anchors, and why.
-    strange: Vec<(i64, String)>,
+    /// Offsets of records that are no anchors, why, and the ids that their keys name.
+    strange: Vec<(i64, String, Option<String>)>,
     /// Bytes of keys and values.
     pub(in crate::commands) bytes: u64,
 }
@@ -70,7 +70,7 @@ pub(crate) struct Following {
     connector: String,
     records: Vec<(AnchorKey, Option<Anchor>)>,
     places: HashMap<AnchorKey, usize>,
-    strange: Vec<(i64, String)>,
+    strange: Vec<(i64, String, Option<String>)>,
     bytes: u64,
     next: Option<i64>,
 }
@@ -112,7 +112,10 @@ impl Following {
                     places.remove(&key);
                     records.push((key, None));
                 }
-                Err(why) => strange.push((message.offset(), why)),
+                Err(why) => {
+                    let named = decode_key(message.key().unwrap_or_default()).ok().map(|key| key.id);
+                    strange.push((message.offset(), why, named));
+                }
             }
             Ok(())
         })?;
@@ -139,15 +142,21 @@ fn record(message: &Message) -> Result<(AnchorKey, Option<Anchor>), String> {
 impl Read {
     /// Records of the anchors topic that are no anchors.
     pub(in crate::commands) fn strange(&self) -> impl Iterator<Item = Problem> {
-        self.strange.iter().map(|(offset, why)| {
-            Problem::new(
-                "MOOR-6017",
-                "a record of the anchors topic is no anchor that this version can read",
-                format!("{}, partition 0, offset {offset}", self.topic),
-                why,
-                "run the version that wrote it, or a newer one; if it is not Moorline's, find out who writes to this topic",
-            )
-        })
+        self.strange.iter().map(|(offset, why, _)| self.unreadable(*offset, why))
+    }
+    /// Of these the one whose key names an anchor whose id begins so.
+    pub(in crate::commands) fn strange_named(&self, prefix: &str) -> Option<Problem> {
+        let named = |id: &Option<String>| id.as_ref().is_some_and(|id| id.starts_with(prefix));
+        self.strange.iter().find(|(_, _, id)| named(id)).map(|(offset, why, _)| self.unreadable(*offset, why))
+    }
+    fn unreadable(&self, offset: i64, why: &str) -> Problem {
+        Problem::new(
+            "MOOR-6017",
+            "a record of the anchors topic is no anchor that this version can read",
+            format!("{}, partition 0, offset {offset}", self.topic),
+            why,
+            "run the version that wrote it, or a newer one; if it is not Moorline's, find out who writes to this topic",
+        )
     }
     /// The same, a line each.
     pub(in crate::commands) fn warnings(&self) -> impl Iterator<Item = String> {

@@ -8,7 +8,7 @@ use std::fs;
 use moorline_config::Config;
 use moorline_export::replay::Schemas;
 use moorline_export::select::topics::{self, TopicNow};
-use moorline_export::select::{self, Request, Selection};
+use moorline_export::select::{self, Request, Selection, Source, newest};
 use moorline_pipeline::anchor::at::At;
 use moorline_pipeline::anchor::cuts;
 use moorline_pipeline::anchor::log::Log;
@@ -18,10 +18,14 @@ use moorline_sink_kafka::{SchemaRegistry, TopicReader};
 use tokio::runtime::Runtime;
 
 use super::Replay;
+use super::records::Topics;
 use crate::commands::anchors::fetch;
 use crate::failure::Failed;
 use crate::{messages, wiring};
 
+/// Refusals behind which another cut may be taken.
+const NEAREST_IS_TOLD: [&str; 8] =
+    ["MOOR-6002", "MOOR-6005", "MOOR-6006", "MOOR-6011", "MOOR-6017", "MOOR-6120", "MOOR-6121", "MOOR-6122"];
 /// Cuts that are looked at for one that can be replayed.
 const MOST_LOOKED_AT: usize = 500;
 
@@ -41,35 +45,28 @@ pub(super) fn all(
         collections: args.collection.clone(),
         allow_inexact: args.allow_inexact,
     };
-    let mut known = fetch::Topics::new();
-    let found = select::find(&read.log, &request).map_err(Failure::halt);
-    let found = found.and_then(|selection| still_there(&selection, reader, &mut known).map(|()| selection));
-    let selection = match found {
-        Ok(selection) => selection,
-        Err(failure) => return Err(with_nearest(failure, &read.log, &request, reader, &mut known)?.into()),
-    };
     let registry = wiring::registry(config)?;
-    let mut schemas = Vec::with_capacity(selection.sources.len());
+    let mut now = Now { reader, registry: &registry, runtime, topics: fetch::Topics::new() };
+    let found = select::find(&read.log, &request).map_err(|problem| Failure::halt(unread(problem, &read, &request)));
+    let found = found.and_then(|selection| now.texts(&selection).map(|texts| (selection, texts)));
+    let (selection, texts) = match found {
+        Ok(found) => found,
+        Err(failure) => return Err(with_nearest(failure, &read.log, &request, &mut now).into()),
+    };
     if args.reader_schema.is_some() && selection.sources.len() != 1 {
         return Err(one_collection().into());
     }
-    for source in &selection.sources {
-        let mut texts = Vec::new();
-        let ids = if source.cut.value_schema_ids.is_empty() { Vec::new() } else { topics::schema_ids(&source.cut) };
-        for id in &ids {
-            let text = runtime.block_on(registry.by_id(u32::try_from(*id).unwrap_or_default()))?;
-            texts.push(text);
-        }
-        if ids.is_empty() {
+    let mut schemas = Vec::with_capacity(selection.sources.len());
+    for (source, texts) in selection.sources.iter().zip(texts) {
+        let mut texts = texts.into_iter();
+        let Some(key) = texts.next() else {
             schemas.push(Schemas::default());
             continue;
-        }
-        topics::check_schemas(&source.cut, &texts)?;
-        let mut texts = texts.into_iter().flatten();
-        let key = texts.next().unwrap_or_default();
+        };
         let values: BTreeMap<i32, String> = source.cut.value_schema_ids.iter().copied().zip(texts).collect();
+        let newest = now.newest(source, &values)?;
         let reader = asked(args, &source.cut.topic, &registry, runtime)?;
-        schemas.push(Schemas { key, values, reader });
+        schemas.push(Schemas { key, values, newest, reader });
     }
     Ok((selection, schemas))
 }
@@ -103,31 +100,66 @@ fn asked(args: &Replay, topic: &str, registry: &SchemaRegistry, runtime: &Runtim
     }
 }
 
-/// Whether the topics are what the anchors name.
-fn still_there(selection: &Selection, reader: &TopicReader, known: &mut fetch::Topics) -> Result<()> {
-    fetch::topics(reader, selection.sources.iter().map(|source| &source.cut), known)?;
-    for source in &selection.sources {
-        let now = known.get(&source.cut.topic).and_then(Option::as_ref).map(|facts| TopicNow {
-            id: facts.id.clone(),
-            partitions: facts.partitions,
-            starts: facts.starts.clone(),
-        });
-        topics::check(source, now.as_ref()).map_err(Failure::halt)?;
+/// Topics and registry as they are now.
+struct Now<'a> {
+    reader: &'a TopicReader,
+    registry: &'a SchemaRegistry,
+    runtime: &'a Runtime,
+    topics: fetch::Topics,
+}
+
+impl Now<'_> {
+    /// The texts of each source's schemas, the key's first, where topics and registry are what the anchors name.
+    fn texts(&mut self, selection: &Selection) -> Result<Vec<Vec<String>>> {
+        fetch::topics(self.reader, selection.sources.iter().map(|source| &source.cut), &mut self.topics)?;
+        for source in &selection.sources {
+            let now = self.topics.get(&source.cut.topic).and_then(Option::as_ref).map(|facts| TopicNow {
+                id: facts.id.clone(),
+                partitions: facts.partitions,
+                starts: facts.starts.clone(),
+            });
+            topics::check(source, now.as_ref()).map_err(Failure::halt)?;
+        }
+        selection.sources.iter().map(|source| self.of_source(source)).collect()
     }
-    Ok(())
+
+    /// Nothing where no record was ever written: there is no schema yet.
+    fn of_source(&self, source: &Source) -> Result<Vec<String>> {
+        let cut = &source.cut;
+        let ids = if cut.value_schema_ids.is_empty() { Vec::new() } else { topics::schema_ids(cut) };
+        let text = |id: &i32| self.runtime.block_on(self.registry.by_id(u32::try_from(*id).unwrap_or_default()));
+        let texts: Vec<Option<String>> = ids.iter().map(text).collect::<Result<_>>()?;
+        if !texts.is_empty() {
+            topics::check_schemas(cut, &texts).map_err(Failure::halt)?;
+        }
+        Ok(texts.into_iter().flatten().collect())
+    }
+
+    /// The newest schema at the cut. Of several that may be it, the one with the highest version of the topic's subject.
+    fn newest(&self, source: &Source, values: &BTreeMap<i32, String>) -> Result<Option<i32>> {
+        let may_be = newest::of(&source.cut, &Topics { reader: self.reader })?;
+        if may_be.len() < 2 {
+            return Ok(may_be.first().copied());
+        }
+        let subject = format!("{}-value", source.cut.topic);
+        let known = |text: &str| {
+            let digest = topics::digest(text);
+            may_be.iter().copied().find(|id| values.get(id).and_then(|text| topics::digest(text)) == digest)
+        };
+        for version in self.runtime.block_on(self.registry.versions(&subject))?.into_iter().rev() {
+            let text = self.runtime.block_on(self.registry.version(&subject, version))?;
+            if let Some(id) = text.and_then(|text| known(&text)) {
+                return Ok(Some(id));
+            }
+        }
+        Ok(may_be.last().copied())
+    }
 }
 
 /// What was refused, with the nearest cut that would not be.
-fn with_nearest(
-    failure: Failure,
-    log: &Log,
-    request: &Request,
-    reader: &TopicReader,
-    known: &mut fetch::Topics,
-) -> Result<Failure> {
-    let refused = ["MOOR-6002", "MOOR-6005", "MOOR-6006", "MOOR-6011", "MOOR-6120", "MOOR-6121"];
-    if !refused.contains(&failure.problem.code) {
-        return Ok(failure);
+fn with_nearest(failure: Failure, log: &Log, request: &Request, now: &mut Now<'_>) -> Failure {
+    if !NEAREST_IS_TOLD.contains(&failure.problem.code) {
+        return failure;
     }
     let wanted = cuts::find(log, &request.at).map(|cut| cut.time).unwrap_or(ClusterTime::new(u32::MAX, 0));
     let mut whole: Vec<_> = cuts::all(log).into_iter().filter(|cut| cut.is_whole()).collect();
@@ -136,14 +168,21 @@ fn with_nearest(
         let Some(id) = cut.id() else { continue };
         let other = Request { at: At::Id(id.to_owned()), allow_inexact: false, ..request.clone() };
         let Ok(selection) = select::find(log, &other) else { continue };
-        if still_there(&selection, reader, known).is_ok() {
+        if now.texts(&selection).is_ok() {
             let mut problem = *failure.problem;
             let time = &selection.at.time;
             problem.fix.insert(0, format!("moorline replay --at {id}   the nearest that can be replayed: {time}"));
-            return Ok(Failure::new(failure.next, problem));
+            return Failure::new(failure.next, problem);
         }
     }
-    Ok(failure)
+    failure
+}
+
+/// An anchor that is not there, where it is one that can't be read: that is told instead.
+fn unread(problem: Problem, read: &fetch::Read, request: &Request) -> Problem {
+    let mut asked = [Some(&request.at), request.from.as_ref()].into_iter().flatten();
+    let strange = asked.find_map(|at| if let At::Id(prefix) = at { read.strange_named(prefix) } else { None });
+    strange.filter(|_| problem.code == "MOOR-6001").unwrap_or(problem)
 }
 
 fn one_collection() -> Problem {
