@@ -52,11 +52,11 @@ impl Exit {
     /// What an error's code means for scripts.
     pub(crate) fn of(code: &str) -> Self {
         match code {
-            "MOOR-2001" | "MOOR-2002" | "MOOR-3001" | "MOOR-4001" | "MOOR-7032" => Self::Unreachable,
+            "MOOR-2001" | "MOOR-2002" | "MOOR-3001" | "MOOR-4001" | "MOOR-6130" | "MOOR-7032" => Self::Unreachable,
             // The demo's documents are where a flag says.
             "MOOR-7022" => Self::Usage,
             // Settings that are found wrong only when the driver or librdkafka looks at them.
-            "MOOR-2004" | "MOOR-3003" | "MOOR-7036" | "MOOR-7037" => Self::Usage,
+            "MOOR-2004" | "MOOR-3003" | "MOOR-6135" | "MOOR-7036" | "MOOR-7037" => Self::Usage,
             // The snapshot would outlive the oplog; a contract that somebody may have edited, or files that
             // are there, would be overwritten.
             "MOOR-2010" | "MOOR-4008" | "MOOR-6125" => Self::Refused,

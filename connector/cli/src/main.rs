@@ -1,7 +1,7 @@
 //! The binary `moorline`.
 //!
 //! In reading order: [`arguments`] (what is typed), [`commands`] (one file a verb), [`configuration`] (the file, checked),
-//! [`selection`] (what is captured), [`control`] (what `run` tells outside), [`signalling`] (what it is asked), [`wiring`] (the one place that names concrete types), [`messages`], [`logs`] and [`progress`] (what is seen),
+//! [`selection`] (what is captured), [`control`] (what `run` tells outside), [`signalling`] (what it is asked), [`wiring`] (the one place that names concrete types), [`store`] (where exports go), [`messages`], [`logs`] and [`progress`] (what is seen),
 //! [`failure`] (how it ends).
 //!
 //! Invariants: data goes to stdout and everything else to stderr; every error is printed once, here; no text that is
@@ -23,6 +23,7 @@ mod own_topics;
 mod progress;
 mod selection;
 mod signalling;
+mod store;
 mod types;
 mod wiring;
 

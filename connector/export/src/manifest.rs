@@ -201,7 +201,7 @@ pub fn time(time: ClusterTime) -> String {
 }
 
 /// Whether a name stays below its folder.
-fn is_below(name: &str) -> bool {
+pub(crate) fn is_below(name: &str) -> bool {
     !name.is_empty()
         && name.split('/').all(|part| !part.is_empty() && part != "." && part != ".." && !part.contains('\\'))
 }

@@ -12,8 +12,10 @@ pub(crate) fn peers() -> Result<Vec<(String, String)>> {
     let (pom, content) = recipe("peers.xml")?;
     let jars = folder(&format!("peers-{}", fingerprint(&content)), |partial| jars_of(&pom, partial))?;
     let python = python::made_from("peers.txt", "peers-python")?.join("bin");
+    let store = python::made_from("store.txt", "store-python")?.join("bin");
     Ok(vec![
         ("MOORLINE_PEERS_JARS".into(), jars.display().to_string()),
         ("MOORLINE_PEERS_BIN".into(), python.display().to_string()),
+        ("MOORLINE_STORE_BIN".into(), store.display().to_string()),
     ])
 }

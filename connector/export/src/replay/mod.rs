@@ -23,7 +23,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use crate::canonical::Canonical;
-use crate::destination::{Folder, occupied};
+use crate::destination::{self, Destination, occupied};
 use crate::fold::Fold;
 use crate::format::FileFormat;
 use crate::journal::Journal;
@@ -32,7 +32,7 @@ use crate::schema::Schema;
 use crate::select::{Selection, Source};
 use crate::state::{self, StateDigest};
 
-use output::Output;
+use output::{Form, Output};
 use recount::Recount;
 pub(crate) use table::unframed;
 pub use table::{Record, Row, Table, Texts};
@@ -120,12 +120,12 @@ pub struct Summary {
 /// Replays. Blocks.
 pub fn run(
     plan: &Plan<'_>,
-    folder: &Folder,
+    destination: &dyn Destination,
     records: &dyn Records,
     observe: &mut dyn FnMut(&Progress<'_>),
 ) -> Result<Summary> {
     let binding = binding(plan);
-    let mut journal = begin(plan, folder, &binding).map_err(Failure::halt)?;
+    let mut journal = begin(plan, destination, &binding).map_err(Failure::halt)?;
     faults::pass("journal.begun");
     let mut spilled = 0;
     let mut collections = Vec::new();
@@ -134,7 +134,7 @@ pub fn run(
             collections.push(done.clone());
             continue;
         }
-        let (collection, bytes) = replay(plan, source, schemas, folder, records, observe)?;
+        let (collection, bytes) = replay(plan, source, schemas, destination, records, observe)?;
         faults::pass("collection.written");
         journal.finished(&collection).map_err(Failure::halt)?;
         faults::pass("collection.noted");
@@ -159,20 +159,20 @@ pub fn run(
             .then(|| state::ALGORITHM.to_owned()),
         collections,
     };
-    folder.put(manifest::NAME, &manifest.to_bytes()).map_err(Failure::halt)?;
+    destination.put(manifest::NAME, &manifest.to_bytes()).map_err(Failure::halt)?;
     faults::pass("manifest.written");
     Ok(summary(&manifest, spilled))
 }
 
 /// Ends an export: what differs from run to run, then `_SUCCESS`.
-pub fn finish(folder: &Folder, run: &serde_json::Value) -> Result<(), Problem> {
+pub fn finish(destination: &dyn Destination, run: &serde_json::Value) -> Result<(), Problem> {
     let mut text = serde_json::to_vec_pretty(run).unwrap_or_default();
     text.push(b'\n');
-    folder.put(manifest::RUN_NAME, &text)?;
+    destination.put(manifest::RUN_NAME, &text)?;
     faults::pass("run.written");
-    folder.put(manifest::SUCCESS_NAME, b"")?;
+    destination.put(manifest::SUCCESS_NAME, b"")?;
     faults::pass("success.written");
-    folder.tidy()
+    destination.tidy()
 }
 
 fn summary(manifest: &Manifest, spilled: u64) -> Summary {
@@ -207,30 +207,32 @@ fn binding(plan: &Plan<'_>) -> String {
     hex::encode(Sha256::digest(all.to_string().as_bytes()))
 }
 
-fn begin(plan: &Plan<'_>, folder: &Folder, binding: &str) -> Result<Journal, Problem> {
+fn begin<'a>(plan: &Plan<'_>, destination: &'a dyn Destination, binding: &str) -> Result<Journal<'a>, Problem> {
     let folders: Vec<String> = plan.selection.sources.iter().map(|source| name_of(&source.cut.namespace)).collect();
+    let place = destination.place();
     if plan.resume {
-        if let Some(journal) = Journal::resume(folder, binding)? {
+        if let Some(journal) = Journal::resume(destination, binding)? {
+            destination.prepare()?;
             return Ok(journal);
         }
-        if !folder.is_empty()? {
-            let why =
-                if folder.is_finished() { "the export in it is finished" } else { "there is no journal to go on by" };
-            return Err(occupied(folder.root(), why));
+        if !destination.is_empty()? {
+            let finished = destination.read(manifest::SUCCESS_NAME)?.is_some();
+            let why = if finished { "the export in it is finished" } else { "there is no journal to go on by" };
+            return Err(occupied(&place, why));
         }
-    } else if !folder.is_empty()? {
+    } else if !destination.is_empty()? {
         if !plan.overwrite {
-            return Err(occupied(folder.root(), "what is there is not written over"));
+            return Err(occupied(&place, "what is there is not written over"));
         }
-        let mut all = Journal::folders(folder);
+        let mut all = Journal::folders(destination)?;
         all.extend(folders.iter().cloned());
-        folder.clear(&all)?;
-        if !folder.is_empty()? {
-            return Err(occupied(folder.root(), "beside the export that was removed it holds files of somebody else"));
+        destination::clear(destination, &all)?;
+        if !destination.is_empty()? {
+            return Err(occupied(&place, "beside the export that was removed it holds files of somebody else"));
         }
     }
-    folder.prepare()?;
-    Journal::begin(folder, binding, folders)
+    destination.prepare()?;
+    Journal::begin(destination, binding, folders)
 }
 
 /// A collection's folder: its name, with what a path gives another meaning written as in URLs.
@@ -251,7 +253,7 @@ fn replay(
     plan: &Plan<'_>,
     source: &Source,
     schemas: &Schemas,
-    folder: &Folder,
+    destination: &dyn Destination,
     records: &dyn Records,
     observe: &mut dyn FnMut(&Progress<'_>),
 ) -> Result<(Collection, u64)> {
@@ -274,8 +276,16 @@ fn replay(
         ("moorline.cut".to_owned(), plan.selection.at.time.clone()),
         ("moorline.namespace".to_owned(), namespace.to_owned()),
     ];
-    let mut output =
-        Output::new(folder, plan.format, table.schema(), metadata.to_vec(), name_of(namespace), plan.file_bytes);
+    let form = Form {
+        format: plan.format,
+        schema: table.schema(),
+        metadata: metadata.to_vec(),
+        folder: name_of(namespace),
+        file_bytes: plan.file_bytes,
+        // A log is written while it is read, and counted only then.
+        held_back: plan.mode == Mode::Log,
+    };
+    let mut output = Output::new(destination, form);
     let canonical = Canonical::new(table.schema(), plan.metadata_prefix);
     let mut of = RecordsOf { digested: plan.mode == Mode::State && plan.columns.is_empty(), ..RecordsOf::default() };
     let (total, mut done) = (source.records() as u64, 0u64);
@@ -291,7 +301,7 @@ fn replay(
         }
         output.write(record.key, &row.datum)
     };
-    let work_dir = plan.work_dir.clone().unwrap_or_else(|| folder.staging());
+    let work_dir = plan.work_dir.clone().unwrap_or_else(|| destination.staging());
     let mut fold = Fold::new(plan.memory_bytes, &work_dir);
     let mut recount = Recount::default();
     // A log stands in the order of its partitions, so they are read one after the other.

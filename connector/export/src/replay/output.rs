@@ -1,95 +1,100 @@
 //! The files of a collection: rows in order, a new file once one is large enough.
 //!
-//! Invariants: a file has its name only when it is whole; the same rows give the same files.
-
-use std::fs;
-use std::io::BufWriter;
-use std::path::PathBuf;
+//! Invariants: a file has its name only when it is whole, and in an output that holds them back only when all are; the
+//! same rows give the same files.
 
 use moorline_pipeline::error::Problem;
 
 use super::faults;
 use crate::datum::Datum;
-use crate::destination::{Folder, hashed};
-use crate::fold::failed;
+use crate::destination::Destination;
+use crate::destination::staged::Staged;
 use crate::format::{FileFormat, RowWriter};
 use crate::manifest::File;
 use crate::schema::Schema;
 
-/// Bytes that are written to disk at a time.
-const BUFFER: usize = 256 << 10;
+/// What files are made of.
+pub(super) struct Form<'a> {
+    pub(super) format: FileFormat,
+    pub(super) schema: &'a Schema,
+    /// What stands in each file, where its format has a place for it.
+    pub(super) metadata: Vec<(String, String)>,
+    /// Name of the collection's folder.
+    pub(super) folder: String,
+    pub(super) file_bytes: u64,
+    /// Whether no file has its name before the end.
+    pub(super) held_back: bool,
+}
 
 /// Files of one collection.
 pub(super) struct Output<'a> {
-    folder: &'a Folder,
-    format: FileFormat,
-    schema: &'a Schema,
-    /// What stands in each file, where its format has a place for it.
-    metadata: Vec<(String, String)>,
-    /// Name of the collection's folder.
-    name: String,
-    file_bytes: u64,
+    destination: &'a dyn Destination,
+    form: Form<'a>,
     current: Option<Current>,
+    held: Vec<(Staged, File)>,
     files: Vec<File>,
 }
 
 struct Current {
     file: Box<dyn RowWriter>,
-    staged: PathBuf,
+    staged: Staged,
     rows: u64,
     first: Vec<u8>,
     last: Vec<u8>,
 }
 
 impl<'a> Output<'a> {
-    pub(super) fn new(
-        folder: &'a Folder,
-        format: FileFormat,
-        schema: &'a Schema,
-        metadata: Vec<(String, String)>,
-        name: String,
-        file_bytes: u64,
-    ) -> Self {
-        Self { folder, format, schema, metadata, name, file_bytes, current: None, files: Vec::new() }
+    pub(super) fn new(destination: &'a dyn Destination, form: Form<'a>) -> Self {
+        Self { destination, form, current: None, held: Vec::new(), files: Vec::new() }
     }
 
     pub(super) fn write(&mut self, key: &[u8], row: &Datum<'_>) -> Result<(), Problem> {
         let current = match &mut self.current {
             Some(current) => current,
             None => {
-                let staged = self.folder.staging().join(format!("rows.{}", self.format.extension()));
-                if staged.exists() {
-                    // Of a run that was killed.
-                    fs::remove_file(&staged).map_err(|error| failed(&staged, &error))?;
-                }
-                let file = fs::File::create(&staged).map_err(|error| failed(&staged, &error))?;
-                let out = Box::new(BufWriter::with_capacity(BUFFER, file));
-                let file = self.format.writer(self.schema, &self.metadata, out)?;
+                let number = self.files.len() + self.held.len();
+                let name = format!("rows-{number:05}.{}", self.form.format.extension());
+                let (staged, out) = Staged::create(self.destination.staging().join(name))?;
+                let file = self.form.format.writer(self.form.schema, &self.form.metadata, out);
+                let file = file.map_err(|problem| staged.refused(problem))?;
                 self.current.insert(Current { file, staged, rows: 0, first: key.to_vec(), last: Vec::new() })
             }
         };
-        current.file.write(row)?;
+        current.file.write(row).map_err(|problem| current.staged.refused(problem))?;
         current.rows += 1;
         current.last.clear();
         current.last.extend_from_slice(key);
-        if current.file.bytes() >= self.file_bytes { self.publish() } else { Ok(()) }
+        if current.file.bytes() >= self.form.file_bytes { self.end_file() } else { Ok(()) }
     }
 
-    fn publish(&mut self) -> Result<(), Problem> {
-        let Some(current) = self.current.take() else { return Ok(()) };
-        current.file.finish()?;
+    fn end_file(&mut self) -> Result<(), Problem> {
+        let Some(Current { file, staged, rows, first, last }) = self.current.take() else { return Ok(()) };
+        file.finish().map_err(|problem| staged.refused(problem))?;
         faults::pass("file.staged");
-        let (bytes, sha256) = hashed(&current.staged).map_err(|error| failed(&current.staged, &error))?;
-        let name = format!("{}/part-{:05}.{}", self.name, self.files.len(), self.format.extension());
-        self.folder.publish(&current.staged, &name)?;
+        let number = self.files.len() + self.held.len();
+        let name = format!("{}/part-{number:05}.{}", self.form.folder, self.form.format.extension());
+        let (bytes, sha256) = staged.facts();
+        let (first_key, last_key) = (hex::encode(first), hex::encode(last));
+        let file = File { name, rows, bytes, sha256, first_key, last_key };
+        if self.form.held_back {
+            self.held.push((staged, file));
+            return Ok(());
+        }
+        self.publish(&staged, file)
+    }
+
+    fn publish(&mut self, staged: &Staged, file: File) -> Result<(), Problem> {
+        self.destination.publish(staged.path(), &file)?;
         faults::pass("file.published");
-        let (first_key, last_key) = (hex::encode(current.first), hex::encode(current.last));
-        self.files.push(File { name, rows: current.rows, bytes, sha256, first_key, last_key });
+        self.files.push(file);
         Ok(())
     }
 
     pub(super) fn finish(mut self) -> Result<Vec<File>, Problem> {
-        self.publish()?;
+        self.end_file()?;
+        for (staged, file) in std::mem::take(&mut self.held) {
+            self.publish(&staged, file)?;
+        }
         Ok(self.files)
     }
 }

@@ -11,21 +11,23 @@ mod gather;
 mod progress;
 mod records;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
-use moorline_export::destination::{Folder, occupied};
+use moorline_export::destination::{Destination, Folder, occupied};
 use moorline_export::format::FileFormat;
 use moorline_export::manifest::Mode;
 use moorline_export::replay::{self, Plan};
 use moorline_pipeline::error::Problem;
 use moorline_sink_kafka::TopicReader;
 use serde_json::json;
+use tokio::runtime::Runtime;
 
 use super::words;
 use crate::arguments::{Form, Global};
 use crate::failure::{Exit, Failed};
+use crate::store::Store;
 use crate::{configuration, messages, wiring};
 
 /// Flags of `replay`.
@@ -34,6 +36,7 @@ use crate::{configuration, messages, wiring};
   moorline replay -c moorline.properties --at latest --format parquet --out ./export
   moorline replay -c moorline.properties --at label:month-end --collection shop.orders --format jsonl --out ./orders
   moorline replay -c moorline.properties --from k3v9q2 --at latest --format avro --out ./changed
+  moorline replay -c moorline.properties --at latest --format parquet --out s3://lake/shop/2026-11-25
   moorline replay -c moorline.properties --at latest --format parquet --out ./export --dry-run
 
 Rows stand in the order of their key bytes. The same anchor under the same flags gives the same bytes; _manifest.json
@@ -54,9 +57,9 @@ pub(crate) struct Replay {
     /// Form of the files
     #[arg(long, value_name = "FORMAT")]
     format: Format,
-    /// Folder of the export
-    #[arg(long, value_name = "DIR", value_parser = local)]
-    out: PathBuf,
+    /// Where the export goes: a folder, or s3://BUCKET/PREFIX, gs://…, az://… with keys from the environment
+    #[arg(long, value_name = "DIR|URL")]
+    out: String,
     /// Only these fields, with commas between them
     #[arg(long, value_name = "FIELDS", value_delimiter = ',')]
     columns: Vec<String>,
@@ -72,7 +75,7 @@ pub(crate) struct Replay {
     /// Bytes that records may take in memory; more are sorted on disk
     #[arg(long, value_name = "BYTES", default_value_t = 256 << 20)]
     memory_bytes: usize,
-    /// Folder for what is sorted on disk, in place of the export's own
+    /// Folder for what is sorted on disk, and for files on their way to an object store
     #[arg(long, value_name = "DIR")]
     work_dir: Option<PathBuf>,
     /// Also a cut that says of itself that it is not exact, or not whole yet; the manifest repeats it
@@ -84,7 +87,7 @@ pub(crate) struct Replay {
     /// Go on with a run that was stopped
     #[arg(long, conflicts_with = "overwrite")]
     resume: bool,
-    /// Replace the export that is in the folder; needs --yes
+    /// Replace the export that is there; needs --yes
     #[arg(long)]
     overwrite: bool,
     /// Yes, remove what is replaced
@@ -113,11 +116,15 @@ pub(crate) fn run(args: &Replay, global: &Global) -> Result<Exit, Failed> {
     if config.key_converter.is_json() || config.value_converter.is_json() {
         return Err(json_text().into());
     }
-    let folder = Folder::new(&args.out);
-    if args.overwrite && !args.yes && !args.dry_run && !folder.is_empty()? {
-        return Err(occupied(&args.out, "--overwrite removes the export that is there, and that needs --yes").into());
-    }
     let runtime = super::runtime()?;
+    let destination = destination(args, &runtime)?;
+    let destination = destination.as_ref();
+    // An object store is asked before anything is read: whether it can be reached is known then.
+    let empty = destination.is_empty()?;
+    if args.overwrite && !args.yes && !args.dry_run && !empty {
+        let why = "--overwrite removes the export that is there, and that needs --yes";
+        return Err(occupied(&destination.place(), why).into());
+    }
     let reader = TopicReader::open(&wiring::kafka(&config)?)?;
     let (selection, schemas) = gather::all(args, &config, &reader, &runtime)?;
     let records = records::Topics { reader: &reader };
@@ -146,11 +153,11 @@ pub(crate) fn run(args: &Replay, global: &Global) -> Result<Exit, Failed> {
         overwrite: args.overwrite,
     };
     let mut progress = progress::Progress::begin(global.no_progress);
-    let summary = replay::run(&plan, &folder, &records, &mut |now| progress.show(now))?;
+    let summary = replay::run(&plan, destination, &records, &mut |now| progress.show(now))?;
     drop(progress);
     let seconds = began.elapsed().as_secs_f64();
     replay::finish(
-        &folder,
+        destination,
         &json!({
             "version": wiring::VERSION,
             "host": host(),
@@ -164,7 +171,7 @@ pub(crate) fn run(args: &Replay, global: &Global) -> Result<Exit, Failed> {
     let (documents, of) = (words::count(summary.rows as i64), words::count(summary.records as i64));
     let (bytes, files) = (words::bytes(summary.bytes), words::plural(summary.files, "file"));
     messages::data(&if global.output == Form::Json {
-        let out = args.out.display().to_string();
+        let out = destination.place();
         format!(
             "{}\n",
             json!({"version": 1, "anchor": anchor, "documents": summary.rows, "records": summary.records,
@@ -174,7 +181,7 @@ pub(crate) fn run(args: &Replay, global: &Global) -> Result<Exit, Failed> {
         format!(
             "{documents} documents of {of} records, {bytes} in {files}, {seconds:.1} s: {}\n\
              verify   moorline verify --against source --at {anchor}\n",
-            args.out.display()
+            destination.place()
         )
     })?;
     Ok(Exit::Done)
@@ -191,12 +198,22 @@ impl Format {
     }
 }
 
-/// A folder of this machine; a URL would be taken for the name of one.
-fn local(text: &str) -> Result<PathBuf, String> {
-    match text.split_once("://") {
-        Some((scheme, _)) => Err(format!("{scheme}:// is not written to; name a folder and copy it, _SUCCESS last")),
-        None => Ok(PathBuf::from(text)),
-    }
+/// Where the export goes. One to an object store takes its files in the making with it when it is interrupted.
+#[expect(clippy::disallowed_methods, reason = "the export runs on the main thread, which waits for servers and disks")]
+fn destination(args: &Replay, runtime: &Runtime) -> Result<Box<dyn Destination>, Failed> {
+    let Some(store) = Store::open(&args.out, args.work_dir.as_deref(), runtime.handle())? else {
+        return Ok(Box::new(Folder::new(Path::new(&args.out))));
+    };
+    let staging = store.staging();
+    runtime.spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            // What is left lies in a folder for such things.
+            let _ = std::fs::remove_dir_all(staging);
+            messages::note("stopped; go on by the same command with --resume");
+            std::process::exit(i32::from(Exit::Interrupted.number()));
+        }
+    });
+    Ok(Box::new(store))
 }
 
 fn host() -> String {
