@@ -50,7 +50,7 @@ def written(stack, name, connector):
 
 
 def _replay(one, out, *flags: str, at: str = "latest", code: int = 0, file_format: str = "jsonl", **variables):
-    run = one.command("replay", "-c", str(one.file), "--at", at, "--out", str(out), "--format", file_format, *flags,
+    run = one.command("replay", "-c", str(one.file), "--at", at, "--out", str(out), "--format", file_format, "--no-certificate", *flags,
                       **variables)
     found = run.wait(60)
     assert found == code, f"exit {found}, not {code}\n{run.stdout[-2000:]}\n{run.stderr[-3000:]}"

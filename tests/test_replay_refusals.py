@@ -38,7 +38,7 @@ def captured(stack, name, connector):
 
 
 def _replay(one, out, *flags: str, at: str = "latest", code: int = 0):
-    flags = ("replay", "-c", str(one.file), "--at", at, "--out", str(out), "--format", "jsonl", *flags)
+    flags = ("replay", "-c", str(one.file), "--at", at, "--out", str(out), "--format", "jsonl", "--no-certificate", *flags)
     return one.call(*flags, code=code)
 
 

@@ -59,7 +59,7 @@ impl Exit {
             "MOOR-2004" | "MOOR-3003" | "MOOR-6135" | "MOOR-7036" | "MOOR-7037" => Self::Usage,
             // The snapshot would outlive the oplog; a contract that somebody may have edited, or files that
             // are there, would be overwritten.
-            "MOOR-2010" | "MOOR-4008" | "MOOR-6125" => Self::Refused,
+            "MOOR-2010" | "MOOR-4008" | "MOOR-6125" | "MOOR-6141" => Self::Refused,
             _ if code.starts_with("MOOR-1") => Self::Usage,
             // A contract file is configuration too, and only a problem in such a file has a rule as its code.
             "MOOR-4005" | "MOOR-4009" | "MOOR-4011" => Self::Usage,

@@ -31,6 +31,17 @@ pub enum Mode {
     Log,
 }
 
+impl Mode {
+    /// As it stands in manifests and markers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::State => "state",
+            Self::Difference => "difference",
+            Self::Log => "log",
+        }
+    }
+}
+
 /// An export.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {

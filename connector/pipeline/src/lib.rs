@@ -9,6 +9,7 @@
 //! * [`contract`]: the Avro schema of a collection, how it is inferred and evolves, and raw BSON to Avro by a plan.
 //! * [`anchor`]: the record of a consistent cut, its id and digest, and the ledger of running totals behind it.
 //! * [`certificate`]: what a reading found of an export at an anchor.
+//! * [`marker`]: the record that ends a topic into which an anchor was replayed.
 //! * [`offsets`]: what is persisted beside the data: position, owner, progress.
 //! * [`task`]: one file a phase: frontier, cut, images, snapshot.
 //! * [`avro_text`]: Avro bytes as JSON text, for eyes and for topics of JSON.
@@ -22,6 +23,7 @@ pub mod contract;
 pub mod error;
 pub mod forecast;
 pub mod jcs;
+pub mod marker;
 pub mod model;
 pub mod offsets;
 pub mod partition;

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use moorline_pipeline::anchor::WireError;
 use moorline_pipeline::certificate::{
-    ACCEPT, Certificate, CertificateKey, Certificates, REJECT, UNSUPPORTED, decode, decode_key, encode, encode_key,
+    ACCEPT, Certificate, CertificateKey, Certificates, REJECT, REPLAY, UNSUPPORTED, decode, decode_key, encode,
+    encode_key,
 };
 use moorline_pipeline::model::ClusterTime;
 use proptest::prelude::*;
@@ -102,6 +103,22 @@ proptest! {
             prop_assert!(standing.word() != Some(ACCEPT));
         }
         prop_assert_eq!(standing.documents, all.iter().rev().find(|c| c.is_whole()).and_then(|c| c.documents));
+    }
+}
+
+#[test]
+fn a_replay_counts_documents_and_gives_no_verdict() {
+    let anchor = certificate().anchor;
+    let replayed = |verdict: &str| Certificate { method: REPLAY.into(), ..some(verdict, true, 9) };
+    for verdict in [ACCEPT, REJECT, UNSUPPORTED] {
+        let alone = read(&[replayed(verdict)]);
+        let standing = alone.standing(&[&anchor], "shop.orders");
+        assert_eq!((standing.word(), standing.documents), (None, Some(9)), "{verdict}");
+        for held in [ACCEPT, REJECT, UNSUPPORTED] {
+            let both = read(&[some(held, true, 1), replayed(verdict)]);
+            let standing = both.standing(&[&anchor], "shop.orders");
+            assert_eq!((standing.word(), standing.documents), (Some(held), Some(9)), "{held}, then {verdict}");
+        }
     }
 }
 

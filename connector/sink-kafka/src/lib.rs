@@ -10,6 +10,7 @@
 //! writer                                single records outside a transaction: signals, notifications
 //! ```
 
+mod copier;
 mod deliveries;
 mod examine;
 mod fault;
@@ -25,6 +26,7 @@ mod topics;
 mod transaction;
 mod writer;
 
+pub use copier::TopicCopier;
 pub use examine::{Allowed, ClusterFacts, Examiner, Obstacle, Operation, TopicFacts, silent};
 pub use ffi::names_by_files_and_dns;
 pub use lane::{KafkaLaneSink, KafkaSink};

@@ -162,6 +162,23 @@ pub(crate) fn make_all(client: &Client, wanted: &[NewTopic], limit: Duration) ->
     Ok(())
 }
 
+/// Removes a topic, and waits until its name is free; one that is not there is as good.
+pub(crate) fn remove(client: &Client, name: &str, limit: Duration) -> Result<()> {
+    let asked = |error: &NativeError| fault::request(error, "to remove a topic", name, Next::Retry);
+    match client.delete(name, limit) {
+        Err(error) if error.code != code::UNKNOWN_TOPIC_OR_PART => return Err(asked(&error)),
+        _ => {}
+    }
+    let until = Instant::now() + limit;
+    while client.describe(name, limit).map_err(|error| asked(&error))?.is_some() {
+        if Instant::now() >= until {
+            return Err(fault::unreachable(&NativeError::of(code::TIMED_OUT), "to remove a topic", name, Next::Retry));
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    Ok(())
+}
+
 fn missing(wanted: &NewTopic) -> Failure {
     let mut command = format!("kafka-topics --create --topic {}", wanted.name);
     for (flag, number) in [("partitions", wanted.partitions), ("replication-factor", wanted.replication)] {

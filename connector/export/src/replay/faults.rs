@@ -4,7 +4,7 @@
 
 /// Passes a point.
 #[cfg(debug_assertions)]
-pub(super) fn pass(point: &str) {
+pub fn pass(point: &str) {
     use std::sync::atomic::{AtomicU32, Ordering};
     static PASSED: AtomicU32 = AtomicU32::new(0);
     let Ok(wanted) = std::env::var("MOORLINE_REPLAY_FAULT") else { return };
@@ -19,4 +19,4 @@ pub(super) fn pass(point: &str) {
 /// Does nothing: a release has no faults of its own.
 #[cfg(not(debug_assertions))]
 #[inline(always)]
-pub(super) fn pass(_point: &str) {}
+pub fn pass(_point: &str) {}

@@ -9,11 +9,12 @@
 //! anchor under the same flags gives the same bytes, whatever the budget of memory and however often it was killed;
 //! `_SUCCESS` comes after everything else is on disk.
 
-mod faults;
+pub mod faults;
 mod output;
 mod recount;
 mod shape;
 mod table;
+pub mod transfer;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -103,7 +104,7 @@ pub struct Progress<'a> {
 }
 
 /// What was done.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Summary {
     /// Rows.
     pub rows: u64,
@@ -115,6 +116,8 @@ pub struct Summary {
     pub files: usize,
     /// Bytes that were sorted on disk.
     pub spilled: u64,
+    /// As in the manifest.
+    pub collections: Vec<Collection>,
 }
 
 /// Replays. Blocks.
@@ -183,6 +186,7 @@ fn summary(manifest: &Manifest, spilled: u64) -> Summary {
         bytes: files().map(|file| file.bytes).sum(),
         files: files().count(),
         spilled,
+        collections: manifest.collections.clone(),
     }
 }
 

@@ -1,11 +1,11 @@
 //! The certificates of one connector as read from their topic, and what they say of a collection at a cut.
 //!
 //! Invariants: a REJECT of any range stands whatever was found later; only agreement over the whole collection is
-//! ACCEPT; a verdict that this version does not know proves nothing.
+//! ACCEPT; a verdict that this version does not know proves nothing, nor does any verdict of a replay.
 
 use std::collections::BTreeMap;
 
-use super::record::{ACCEPT, Certificate, CertificateKey, REJECT};
+use super::record::{ACCEPT, Certificate, CertificateKey, REJECT, REPLAY};
 
 /// The newest certificate of each key.
 #[derive(Debug, Default)]
@@ -52,7 +52,9 @@ impl Certificates {
             _ => 0,
         };
         let counted = of().filter(|c| c.is_whole() && c.documents.is_some()).max_by_key(|c| c.read_ms);
-        Standing { verdict: of().max_by_key(|c| (weight(c), c.read_ms)), documents: counted.and_then(|c| c.documents) }
+        // A replay counts documents; it holds nothing against the source, whatever its certificate says.
+        let held = of().filter(|c| c.method != REPLAY);
+        Standing { verdict: held.max_by_key(|c| (weight(c), c.read_ms)), documents: counted.and_then(|c| c.documents) }
     }
 }
 

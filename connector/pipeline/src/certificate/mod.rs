@@ -9,7 +9,9 @@ pub mod log;
 pub mod record;
 
 pub use log::{Certificates, Standing};
-pub use record::{ACCEPT, Certificate, CertificateKey, REJECT, UNSUPPORTED, decode, decode_key, encode, encode_key};
+pub use record::{
+    ACCEPT, Certificate, CertificateKey, REJECT, REPLAY, UNSUPPORTED, decode, decode_key, encode, encode_key,
+};
 
 /// The Avro schema of the certificates topic's values.
 pub const SCHEMA: &str = include_str!("../../../../schemas/certificate.avsc");

@@ -20,6 +20,9 @@ pub const REJECT: &str = "REJECT";
 /// The verdict that it cannot be proven.
 pub const UNSUPPORTED: &str = "UNSUPPORTED";
 
+/// The method of a replay, which holds records against the anchor and nothing against the source.
+pub const REPLAY: &str = "replay";
+
 static VALUE: LazyLock<Schema> =
     LazyLock::new(|| Schema::parse_str(super::SCHEMA).expect("the schema of certificates parses"));
 static KEY: LazyLock<Schema> =

@@ -1,6 +1,6 @@
 //! What is asked about one topic: description, creation, configuration, watermarks.
 //!
-//! Invariant: no call here makes a topic by the way; only [`Client::create`] does.
+//! Invariant: no call here makes a topic by the way, or removes one; only [`Client::create`] and [`Client::delete`] do.
 
 use std::collections::BTreeMap;
 use std::ffi::{c_char, c_int};
@@ -11,7 +11,7 @@ use rdkafka::bindings as c;
 
 use super::{
     Client, Described, NativeError, c_string, code, millis, rd_kafka_event_error, rd_kafka_metadata,
-    rd_kafka_query_watermark_offsets, text,
+    rd_kafka_query_watermark_offsets, rd_kafka_topic_result_error, text,
 };
 
 /// A topic to be made; -1 leaves a number to the broker.
@@ -71,6 +71,32 @@ impl Client {
     pub(crate) fn create(&self, topic: &NewTopic, limit: Duration) -> Result<(), NativeError> {
         let silent = || Err(NativeError::with(code::STATE, "the broker did not say what became of the topic"));
         self.create_all(std::slice::from_ref(topic), false, limit)?.remove(&topic.name).unwrap_or_else(silent)
+    }
+
+    /// Removes a topic.
+    pub(crate) fn delete(&self, topic: &str, limit: Duration) -> Result<(), NativeError> {
+        let name = c_string(topic)?;
+        let answer = self.ask(c::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DELETETOPICS, limit, |options, queue| {
+            // Safety: handle, options and queue live over the call, and so does the request, which is ours.
+            unsafe {
+                let mut request = c::rd_kafka_DeleteTopic_new(name.as_ptr());
+                c::rd_kafka_DeleteTopics(self.rk.as_ptr(), &mut request, 1, options, queue);
+                c::rd_kafka_DeleteTopic_destroy(request);
+            }
+        })?;
+        // Safety: the answer lives; its words are copied.
+        unsafe {
+            let result = c::rd_kafka_event_DeleteTopics_result(answer.1);
+            let mut count = 0;
+            let topics = c::rd_kafka_DeleteTopics_result_topics(result, &mut count);
+            if count == 0 {
+                return Err(NativeError::with(code::STATE, "the broker did not say what became of the topic"));
+            }
+            match rd_kafka_topic_result_error(*topics) {
+                0 => Ok(()),
+                found => Err(NativeError::with(found, text(c::rd_kafka_topic_result_error_string(*topics)))),
+            }
+        }
     }
 
     /// A topic's configuration, with what it inherits.

@@ -17,8 +17,8 @@ use moorline_pipeline::model::ClusterTime;
 use moorline_sink_kafka::{SchemaRegistry, TopicReader};
 use tokio::runtime::Runtime;
 
-use super::Replay;
 use super::records::Topics;
+use super::{Replay, to_topic};
 use crate::commands::anchors::fetch;
 use crate::failure::Failed;
 use crate::{messages, wiring};
@@ -38,6 +38,9 @@ pub(super) fn all(
 ) -> Result<(Selection, Vec<Schemas>), Failed> {
     let read = fetch::anchors(reader, &config.anchor_topic_name, &config.name)?;
     read.warnings().for_each(|warning| messages::note(&warning));
+    if let Some(topic) = &args.to_topic {
+        to_topic::refuse_own(topic, config, &read.log)?;
+    }
     let parsed = |text: &String| text.parse::<At>();
     let request = Request {
         at: parsed(&args.at)?,

@@ -1,19 +1,22 @@
 //! `moorline replay`: an export at an anchor, from its topics to files, without touching the source.
 //!
-//! * [`gather`]: anchors, topics and registry, checked before the first byte. * [`records`]: topics as the export reads
-//!   them. * [`forecast`]: `--dry-run`. * [`progress`]: what is seen while it runs.
+//! * [`certified`]: the certificate that is left. * [`gather`]: anchors, topics and registry, checked before the first byte. * [`records`]: topics as the export reads
+//!   them. * [`to_topic`]: into another topic. * [`forecast`]: `--dry-run`. * [`progress`]: what is seen while it runs.
 //!
 //! Invariants: nothing is written before everything was checked; what is there already is written over only where that
 //! was asked for twice; the source is not spoken to.
 
+mod certified;
 mod forecast;
 mod gather;
 mod progress;
 mod records;
+mod to_topic;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use clap::builder::ArgPredicate;
 use clap::{Args, ValueEnum};
 use moorline_export::destination::{Destination, Folder, occupied};
 use moorline_export::format::FileFormat;
@@ -38,6 +41,7 @@ use crate::{configuration, messages, wiring};
   moorline replay -c moorline.properties --from k3v9q2 --at latest --format avro --out ./changed
   moorline replay -c moorline.properties --at latest --format parquet --out s3://lake/shop/2026-11-25
   moorline replay -c moorline.properties --at latest --format parquet --out ./export --dry-run
+  moorline replay -c moorline.properties --at latest --collection shop.orders --to-topic orders-today
 
 Rows stand in the order of their key bytes. The same anchor under the same flags gives the same bytes; _manifest.json
 says what they hold, and _SUCCESS is written last. A run that was stopped goes on with --resume.")]
@@ -55,11 +59,22 @@ pub(crate) struct Replay {
     #[arg(long, value_name = "DB.COLL")]
     collection: Vec<String>,
     /// Form of the files
-    #[arg(long, value_name = "FORMAT")]
+    #[arg(long, value_name = "FORMAT", required = false, required_unless_present = "to_topic")]
+    #[arg(default_value_if("to_topic", ArgPredicate::IsPresent, "jsonl"))]
     format: Format,
     /// Where the export goes: a folder, or s3://BUCKET/PREFIX, gs://…, az://… with keys from the environment
-    #[arg(long, value_name = "DIR|URL")]
+    #[arg(long, value_name = "DIR|URL", required = false, required_unless_present = "to_topic")]
+    #[arg(default_value_if("to_topic", ArgPredicate::IsPresent, "."))]
     out: String,
+    /// Topic that one collection's records are copied into, in place of files; the last record is a marker
+    #[arg(long, value_name = "TOPIC", conflicts_with_all = ["out", "format", "columns", "reader_schema", "schema_version"])]
+    to_topic: Option<String>,
+    /// Make that topic with cleanup.policy=compact, where it is missing; else it keeps everything
+    #[arg(long, requires = "to_topic", conflicts_with = "log")]
+    compact: bool,
+    /// Bytes of a transaction into that topic
+    #[arg(long, value_name = "BYTES", default_value_t = 16 << 20)]
+    transaction_bytes: u64,
     /// Only these fields, with commas between them
     #[arg(long, value_name = "FIELDS", value_delimiter = ',')]
     columns: Vec<String>,
@@ -81,6 +96,9 @@ pub(crate) struct Replay {
     /// Also a cut that says of itself that it is not exact, or not whole yet; the manifest repeats it
     #[arg(long)]
     allow_inexact: bool,
+    /// Write no certificates to the topic `certificate.topic.name`
+    #[arg(long)]
+    no_certificate: bool,
     /// Check everything, and say what would be read and written
     #[arg(long)]
     dry_run: bool,
@@ -116,6 +134,9 @@ pub(crate) fn run(args: &Replay, global: &Global) -> Result<Exit, Failed> {
     if config.key_converter.is_json() || config.value_converter.is_json() {
         return Err(json_text().into());
     }
+    if let Some(topic) = &args.to_topic {
+        return to_topic::run(args, topic, global, &config);
+    }
     let runtime = super::runtime()?;
     let destination = destination(args, &runtime)?;
     let destination = destination.as_ref();
@@ -133,16 +154,11 @@ pub(crate) fn run(args: &Replay, global: &Global) -> Result<Exit, Failed> {
         messages::data(&if global.output == Form::Json { forecast.machine() } else { forecast.human() })?;
         return Ok(Exit::Done);
     }
-    let mode = match (args.log, &args.from) {
-        (true, _) => Mode::Log,
-        (false, Some(_)) => Mode::Difference,
-        (false, None) => Mode::State,
-    };
     let plan = Plan {
         connector: &config.name,
         selection: &selection,
         schemas: &schemas,
-        mode,
+        mode: args.mode(),
         format: args.format.of(),
         columns: &args.columns,
         metadata_prefix: &config.field_metadata_prefix,
@@ -167,6 +183,16 @@ pub(crate) fn run(args: &Replay, global: &Global) -> Result<Exit, Failed> {
             "sorted_on_disk_bytes": summary.spilled,
         }),
     )?;
+    let of_sources = summary.collections.iter().zip(&selection.sources);
+    let found: Vec<certified::Found<'_>> = of_sources
+        .map(|(found, source)| certified::Found {
+            cut: &source.cut,
+            documents: found.rows,
+            records_digest: found.records_digest.clone(),
+            state_digest: found.state_digest.clone(),
+        })
+        .collect();
+    certified::write(args, &runtime, &config, &selection.at, &found);
     let anchor = selection.at.anchors.first().map_or("", String::as_str);
     let (documents, of) = (words::count(summary.rows as i64), words::count(summary.records as i64));
     let (bytes, files) = (words::bytes(summary.bytes), words::plural(summary.files, "file"));
@@ -185,6 +211,16 @@ pub(crate) fn run(args: &Replay, global: &Global) -> Result<Exit, Failed> {
         )
     })?;
     Ok(Exit::Done)
+}
+
+impl Replay {
+    fn mode(&self) -> Mode {
+        match (self.log, &self.from) {
+            (true, _) => Mode::Log,
+            (false, Some(_)) => Mode::Difference,
+            (false, None) => Mode::State,
+        }
+    }
 }
 
 impl Format {
