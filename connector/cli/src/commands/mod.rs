@@ -65,7 +65,7 @@ fn show_anchors(verb: &anchors::Anchors, global: &Global) -> Result<Exit, Failed
     match verb {
         anchors::Anchors::Create(args) => return anchors::create::run(args, global, &config, &place),
         anchors::Anchors::Wait(args) => return anchors::wait::run(args, global, &place),
-        anchors::Anchors::List(_) | anchors::Anchors::Show(_) => {}
+        anchors::Anchors::List(_) | anchors::Anchors::Show(_) | anchors::Anchors::Diff(_) => {}
     }
     let answer = anchors::run(verb, &place, global.output == Form::Json, now_ms())?;
     messages::data(&answer.data)?;

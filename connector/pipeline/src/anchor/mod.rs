@@ -4,13 +4,14 @@
 //! * [`digest`]: the order-free digest over records. * [`delta`]: what one transaction adds to a collection.
 //! * [`ledger`]: the running totals behind the anchors. * [`parts`]: large full anchors in several records.
 //! * [`merge`]: differences onto their base. * [`log`]: the topic as read. * [`cuts`]: which cuts all lanes share.
-//! * [`at`]: how people name a cut.
+//! * [`at`]: how people name a cut. * [`between`]: what changed from one cut to another.
 //! * [`check`]: what a record says against what was read again.
 //!
 //! Invariants: an anchor is written once and never changed; equal ids mean equal content; an anchor names only offsets
 //! that were delivered in its own transaction or before it.
 
 pub mod at;
+pub mod between;
 pub mod check;
 pub mod cuts;
 pub mod delta;

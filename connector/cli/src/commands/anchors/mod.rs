@@ -1,7 +1,7 @@
 //! `moorline anchors`: the connector's anchors as people ask for them.
 //!
 //! * [`fetch`]: the anchors topic and the facts of data topics, read. * [`replayable`]: whether a cut can still be read.
-//! * [`list`], [`show`]: what is printed. * [`recount`]: `--check`.
+//! * [`list`], [`show`]: what is printed. * [`recount`]: `--check`. * [`diff`]: two cuts compared.
 //!
 //! * [`create`]: an anchor on request. * [`wait`]: until a cut is there.
 //!
@@ -9,6 +9,7 @@
 //! shown is a whole one.
 
 pub(super) mod create;
+mod diff;
 pub(super) mod fetch;
 mod list;
 mod recount;
@@ -43,6 +44,12 @@ pub(crate) enum Anchors {
   moorline anchors show -c moorline.properties --at 2026-11-23T12:00:00Z --check
   moorline anchors show -c moorline.properties --at k3v9q2 -o json")]
     Show(ShowArgs),
+    /// Compares two cuts: what came between, by collection
+    #[command(after_help = "Examples:
+  moorline anchors diff -c moorline.properties label:month-end-2026-10 label:month-end-2026-11
+  moorline anchors diff -c moorline.properties 2026-11-23T12:00:00Z latest --all
+  moorline anchors diff -c moorline.properties k3v9q2 9b0tzd -o json | jq '.collections[] | {namespace, records}'")]
+    Diff(diff::DiffArgs),
     /// Asks a running connector for an anchor with a label
     #[command(after_help = "Examples:
   moorline anchors create -c moorline.properties --label month-end-2026-11
@@ -117,11 +124,14 @@ pub(crate) fn run(command: &Anchors, place: &Place, json: bool, now_ms: i64) -> 
     let reader = TopicReader::open(&place.kafka)?;
     let topic = place.kafka.control.anchors.as_str();
     let read = fetch::anchors(&reader, topic, &place.connector)?;
+    if let Anchors::Diff(args) = command {
+        return diff::run(args, &read, json);
+    }
     let certificates = certificates::read(&reader, &place.certificates, &place.connector)?;
     match command {
         Anchors::List(args) => list::run(args, &reader, &read, &certificates, json, now_ms),
         Anchors::Show(args) => show::run(args, &reader, &read, &certificates, json),
-        Anchors::Create(_) | Anchors::Wait(_) => Ok(Answer::default()),
+        Anchors::Diff(_) | Anchors::Create(_) | Anchors::Wait(_) => Ok(Answer::default()),
     }
 }
 
