@@ -38,6 +38,13 @@ impl Read {
     }
 }
 
+impl Read {
+    /// None: nobody was asked.
+    pub(crate) fn none() -> Self {
+        Self { topic: String::new(), certificates: Certificates::default(), strange: Vec::new() }
+    }
+}
+
 /// Reads all certificates of a connector. Blocks.
 pub(crate) fn read(reader: &TopicReader, topic: &str, connector: &str) -> Result<Read> {
     let (mut records, mut strange) = (Vec::new(), Vec::new());

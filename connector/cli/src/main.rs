@@ -16,6 +16,7 @@ mod commands;
 mod configuration;
 mod control;
 mod failure;
+mod keeping;
 mod logs;
 mod memory;
 mod messages;

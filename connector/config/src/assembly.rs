@@ -112,6 +112,8 @@ pub(crate) fn config(given: &Given, report: &mut Report<'_>) -> Config {
         contract_version_budget: given.number("contract.version.budget"),
         anchor_interval_ms: given.duration("anchor.interval.ms"),
         anchor_full_every: given.number("anchor.full.every"),
+        // What does not parse is a mistake already, and the configuration is thrown away.
+        anchor_retention: given.text("anchor.retention").parse().unwrap_or_default(),
         anchor_digest: given.choice("anchor.digest"),
         anchor_topic_name: topic("anchor.topic.name", "anchors"),
         certificate_topic_name: topic("certificate.topic.name", "certificates"),

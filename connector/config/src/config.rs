@@ -18,6 +18,7 @@ use crate::choice::{
 };
 use crate::client_keys::ClientKeys;
 use crate::listener::ListenAddress;
+use crate::retention::Retention;
 use crate::type_choices::TypeChoices;
 
 /// Everything that a configuration says, with defaults filled in.
@@ -208,6 +209,8 @@ pub struct Config {
     pub anchor_interval_ms: Duration,
     /// Every so many anchors is a full one.
     pub anchor_full_every: u32,
+    /// How anchors are thinned out as they age.
+    pub anchor_retention: Retention,
     /// How records are digested.
     pub anchor_digest: AnchorDigest,
     /// The topic of anchors; `<topic.prefix>.anchors`, with the delimiter.

@@ -26,6 +26,8 @@ pub(crate) enum Kind {
     Urls,
     /// Addresses to listen at, with commas.
     Listeners,
+    /// How anchors are thinned out.
+    Retention,
     /// A whole number.
     Number(i64, i64),
     /// Milliseconds.

@@ -109,6 +109,7 @@ fn takes(definition: &Definition) -> String {
         Kind::Patterns => "list of patterns".to_owned(),
         Kind::Urls => "list of URLs".to_owned(),
         Kind::Listeners => "list of addresses".to_owned(),
+        Kind::Retention => "`none`, or `PERIOD:SPAN` with commas".to_owned(),
         Kind::Number(least, most) => range(least, most, ""),
         Kind::Duration(least, most) => range(least, most, "ms"),
         Kind::Bytes(least, most) => range(least, most, "bytes"),

@@ -29,6 +29,7 @@ mod placeholder;
 mod reader;
 mod redaction;
 mod report;
+mod retention;
 mod text;
 mod topic_renames;
 mod topic_rules;
@@ -48,6 +49,7 @@ pub use forms::FACTS;
 pub use listener::ListenAddress;
 pub use mistake::Mistake;
 pub use placeholder::{Lookup, Reference};
+pub use retention::Retention;
 pub use type_choices::{
     BinaryMode, DateOutOfRange, DecimalMode, DecimalNonFinite, DecimalRounding, DoubleNonFinite, DuplicateKey,
     Integers, InvalidUtf8, ItemsNullable, MissingFields, NameAdjustment, NestedMode, Numbers, StringNul, TypeChoices,

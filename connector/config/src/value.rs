@@ -7,6 +7,7 @@ use regex::Regex;
 use crate::definition::{Answer, Default, Definition, Kind, State, UNBUILT, Word};
 use crate::listener::{self, Wrong};
 use crate::patterns::{self, Verdict};
+use crate::retention::Retention;
 
 /// A value in the form of its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +78,10 @@ fn of_kind(definition: &Definition, text: &str) -> Result<Value, Complaint> {
                 Complaint::NotYet(UNBUILT, vec![instead(definition, "write http://, behind a proxy that speaks TLS")])
             }
         }),
+        Kind::Retention => match text.parse::<Retention>() {
+            Ok(_) => Ok(Value::Text(text.to_owned())),
+            Err(why) => Err(bad(&why, "write PERIOD:SPAN with commas, as all:1h,1m:1d,1h:30d,1d, or none")),
+        },
         Kind::Number(least, most) => number(definition, text, least, most, ""),
         Kind::Duration(least, most) => number(definition, text, least, most, " milliseconds"),
         Kind::Bytes(least, most) => number(definition, text, least, most, " bytes"),

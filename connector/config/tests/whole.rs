@@ -72,6 +72,7 @@ fn defaults_are_those_of_the_specification() {
     let limits = (config.contract_max_fields, config.contract_max_depth, config.contract_version_budget);
     assert_eq!(limits, (1000, 12, 10));
     assert_eq!((config.anchor_interval_ms, config.anchor_full_every), (milliseconds(10_000), 60));
+    assert_eq!(config.anchor_retention.to_string(), "all:3600s,60s:86400s,3600s:2592000s,86400s");
     assert_eq!((config.anchor_digest, config.anchor_topic_name.as_str()), (AnchorDigest::Sum256, "p.anchors"));
     assert_eq!(config.certificate_topic_name, "p.certificates");
     assert_eq!(config.heartbeat_interval_ms, milliseconds(10_000));

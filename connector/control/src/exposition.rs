@@ -9,7 +9,9 @@ use std::time::UNIX_EPOCH;
 
 use moorline_pipeline::model::ClusterTime;
 use moorline_runtime::Report;
-use moorline_runtime::report::{CollectionReport, Histogram, LaneReport, LaneState, SnapshotState};
+use moorline_runtime::report::{
+    CollectionReport, Histogram, LaneReport, LaneState, Reachable, Replayable, SnapshotState,
+};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
@@ -160,6 +162,14 @@ impl Collector for All {
         told(to, &names::ANCHOR_EXACT, plain(report.exact().map(flag)))?;
         let age = report.whole().map(|cut| Value::Gauge((clocks::now_ms() - cut.wall_ms()) as f64 / 1000.0));
         told(to, &names::ANCHOR_AGE, plain(age))?;
+        told(to, &names::THINNED, plain(Some(count(&report.thinned))))?;
+        let replayable = report.replayable();
+        told(to, &names::REPLAYABLE, plain(replayable.as_ref().map(|seen| Value::Gauge(seen.cuts as f64))))?;
+        let now = clocks::now_ms();
+        let age = |one: &Reachable| Some((now - one.oldest?.wall_ms()) as f64 / 1000.0);
+        told(to, &names::REPLAYABLE_AGE, of_exports(replayable.as_ref(), age))?;
+        let left = |one: &Reachable| Some((one.until_ms? - now) as f64 / 1000.0);
+        told(to, &names::REPLAYABLE_LEFT, of_exports(replayable.as_ref(), left))?;
         told(to, &names::BUILD, plain(Some(Value::Info(self.0.version.clone()))))?;
         let process = process::read();
         told(to, &names::MEMORY, plain(process.memory_bytes.map(|bytes| Value::Gauge(bytes as f64))))?;
@@ -186,6 +196,11 @@ fn of_collections<'a>(
     value: impl Fn(&CollectionReport) -> Option<Value<'a>>,
 ) -> Vec<(Labels, Value<'a>)> {
     collections.iter().filter_map(|(name, one)| Some((vec![name.clone()], value(one)?))).collect()
+}
+
+fn of_exports(seen: Option<&Replayable>, value: impl Fn(&Reachable) -> Option<f64>) -> Vec<(Labels, Value<'static>)> {
+    let each = seen.iter().flat_map(|seen| &seen.collections);
+    each.filter_map(|(name, one)| Some((vec![name.clone()], Value::Gauge(value(one)?)))).collect()
 }
 
 fn records(collections: &[(String, Arc<CollectionReport>)]) -> Vec<(Labels, Value<'static>)> {

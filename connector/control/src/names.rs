@@ -88,6 +88,10 @@ metrics! {
     ANCHORS = "moorline_anchors", "", Counter, &[], "Anchors committed";
     ANCHOR_EXACT = "moorline_anchor_exact", "", Gauge, &[], "1 while the newest anchor of every lane is exact";
     ANCHOR_AGE = "moorline_anchor_age", "seconds", Gauge, &[], "Time since the newest cut that is exact and complete in every lane: the one number to alert on";
+    THINNED = "moorline_anchors_thinned", "", Counter, &[], "Anchors that anchor.retention took out of their topic";
+    REPLAYABLE = "moorline_anchors_replayable", "", Gauge, &[], "Whole cuts that can be replayed, by log starts and settings of their topics";
+    REPLAYABLE_AGE = "moorline_anchor_replayable_age", "seconds", Gauge, COLLECTION, "Time since the oldest cut at which the collection can be replayed; absent where it can be at none";
+    REPLAYABLE_LEFT = "moorline_anchor_replayable_left", "seconds", Gauge, COLLECTION, "Time until retention begins to take records of the collection's newest export; absent where no time limits it";
     BUILD = "moorline_build", "", Info, &["version"], "Version of Moorline";
     MEMORY = "process_resident_memory", "bytes", Gauge, &[], "Resident memory of the process";
     CPU = "process_cpu", "seconds", Counter, &[], "CPU time of the process, user and system";

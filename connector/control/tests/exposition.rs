@@ -8,7 +8,7 @@ use moorline_pipeline::anchor::CollectionDelta;
 use moorline_pipeline::model::ClusterTime;
 use moorline_pipeline::offsets::SnapshotProgress;
 use moorline_runtime::Report;
-use moorline_runtime::report::{AnchorNote, LaneState};
+use moorline_runtime::report::{AnchorNote, LaneState, Reachable, Replayable};
 
 fn told(report: Report) -> Arc<Telemetry> {
     Arc::new(Telemetry {
@@ -42,6 +42,9 @@ fn full() -> Report {
         complete: true,
         label: None,
     });
+    let seen = Reachable { oldest: Some(ClusterTime::new(60, 0)), until_ms: Some(9_000_000_000_000) };
+    let collections = [("shop.orders".to_owned(), seen)].into();
+    report.set_replayable(Replayable { cuts: 3, collections });
     let collection = report.collection("shop.\"odd\\name\"");
     collection.snapshot_begins(0, 10);
     let mut delta = CollectionDelta::default();
@@ -77,6 +80,7 @@ fn everything_but_what_cannot_be_known_yet_is_told() {
         "moorline_look_up_duration_seconds_total{connector=\"shop\",lane=\"0\"} 0.25",
         "moorline_commit_duration_seconds_bucket{connector=\"shop\",le=\"0.05\",lane=\"0\"} 1",
         "moorline_commit_duration_seconds_bucket{connector=\"shop\",le=\"+Inf\",lane=\"0\"} 1",
+        "moorline_anchors_replayable{connector=\"shop\"} 3.0",
         "moorline_anchor_exact{connector=\"shop\"} 1.0",
         "process_start_time_seconds{connector=\"shop\"} 7.0",
     ] {

@@ -24,9 +24,13 @@ use crate::buffers::Buffers;
 use crate::clock::now_ms;
 use crate::contracts::Bound;
 use crate::faults::{self, Point};
+use crate::handle::Handle;
 use crate::heartbeats::Heartbeats;
 use crate::report::{AnchorNote, CollectionReport, LaneReport, Report};
 use crate::work::{Event, Opened, Order, Transaction};
+
+/// Anchors that one transaction takes out at most: some 50 kB of keys.
+const RETIRED_MAX: usize = 500;
 
 /// The committer's state.
 pub(crate) struct Committer<K> {
@@ -42,6 +46,8 @@ pub(crate) struct Committer<K> {
     pub(crate) pipeline: String,
     /// Where this lane writes them.
     pub(crate) heartbeats: Option<Heartbeats>,
+    /// What it is asked for.
+    pub(crate) handle: Arc<Handle>,
 }
 
 impl<K: LaneSink> Committer<K> {
@@ -156,7 +162,10 @@ impl<K: LaneSink> Committer<K> {
             inexact_until: close.inexact_until,
             snapshot_done: close.snapshot_done,
         };
-        let closed = self.ledger.close(close.ticks, position, now_ms());
+        let mut closed = self.ledger.close(close.ticks, position, now_ms());
+        let retired =
+            if closed.anchor.is_some() { self.handle.take_retired(self.lane, RETIRED_MAX) } else { Vec::new() };
+        closed.records.splice(..0, retired.iter().flatten().map(|key| tombstone(key)));
         self.write(closed.records, deltas.values().any(|delta| delta.snapshot.is_some()))?;
         faults::under_way(Point::CommitSent, self.lane);
         let committed = self.sink.commit()?;
@@ -167,6 +176,7 @@ impl<K: LaneSink> Committer<K> {
         }
         faults::pass(Point::CommitAnswered, self.lane)?;
         self.told.commit_seconds.observe(began.elapsed().as_secs_f64());
+        Report::add(&self.report.thinned, retired.len() as u64);
         self.told.committed.rise(close.frontier);
         self.tell(&data, &deltas);
         data.into_iter().for_each(|batch| self.buffers.give(batch));
@@ -231,6 +241,11 @@ impl<K: LaneSink> Committer<K> {
             self.collections[namespace].committed(delta);
         }
     }
+}
+
+/// What takes a record of the anchors topic away.
+fn tombstone(key: &[u8]) -> ControlRecord {
+    ControlRecord { topic: ControlTopic::Anchors, key: key.to_vec(), value: None, headers: None }
 }
 
 /// Refuses keys of another form than those that stand in the topic: they would be other keys of the same documents.

@@ -86,7 +86,12 @@ struct State {
 #[derive(Debug, Default)]
 pub struct Handle {
     state: Mutex<State>,
+    /// Anchors that may go, by the lane that takes them out, each as the keys of its records.
+    retired: Mutex<BTreeMap<u32, Vec<Retired>>>,
 }
+
+/// An anchor that may go: the keys of its records, as bytes.
+pub type Retired = Vec<Vec<u8>>;
 
 impl Handle {
     /// Asks; `false` where too much is under way already.
@@ -110,6 +115,19 @@ impl Handle {
     /// What was committed in all lanes since this was last asked.
     pub fn take_done(&self) -> Vec<Done> {
         std::mem::take(&mut self.state().done)
+    }
+
+    /// Says which anchors may go, in the order in which they do, instead of those that were said before: what a lane has
+    /// not taken out is decided anew each time.
+    pub fn retire(&self, anchors: BTreeMap<u32, Vec<Retired>>) {
+        *self.retired.lock().unwrap_or_else(PoisonError::into_inner) = anchors;
+    }
+
+    /// The next anchors that a lane takes out.
+    pub(crate) fn take_retired(&self, lane: u32, most: usize) -> Vec<Retired> {
+        let mut retired = self.retired.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_lane = retired.entry(lane).or_default();
+        of_lane.drain(..most.min(of_lane.len())).collect()
     }
 
     /// The connector starts.

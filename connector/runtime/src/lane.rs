@@ -155,6 +155,7 @@ impl<S: Source, K: Sink, R: Registry> Lane<S, K, R> {
             collections: HashMap::new(),
             buffers,
             pipeline: started.pipeline,
+            handle: Arc::clone(&self.shared.handle),
             heartbeats: self.shared.heartbeats.filter(|_| self.part.lane == heartbeats::LANE).map(|(ids, interval)| {
                 Heartbeats::new(self.shared.settings.prefix.clone(), ids, interval, Instant::now())
             }),

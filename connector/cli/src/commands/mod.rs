@@ -56,6 +56,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failed> {
 }
 
 fn show_anchors(verb: &anchors::Anchors, global: &Global) -> Result<Exit, Failed> {
+    let json = global.output == Form::Json;
+    if !verb.archives().is_empty() && (global.config.is_none() || !matches!(verb, anchors::Anchors::Diff(_))) {
+        return tell(anchors::of_archive(verb, None, json, now_ms())?);
+    }
     let config = configuration::read(global)?.config;
     let place = anchors::Place {
         kafka: wiring::kafka(&config)?,
@@ -65,9 +69,19 @@ fn show_anchors(verb: &anchors::Anchors, global: &Global) -> Result<Exit, Failed
     match verb {
         anchors::Anchors::Create(args) => return anchors::create::run(args, global, &config, &place),
         anchors::Anchors::Wait(args) => return anchors::wait::run(args, global, &place),
+        anchors::Anchors::Prune(args) => {
+            return tell(anchors::prune::run(args, &config, &place, json, now_ms())?);
+        }
         anchors::Anchors::List(_) | anchors::Anchors::Show(_) | anchors::Anchors::Diff(_) => {}
     }
-    let answer = anchors::run(verb, &place, global.output == Form::Json, now_ms())?;
+    if !verb.archives().is_empty() {
+        return tell(anchors::of_archive(verb, Some(&place), json, now_ms())?);
+    }
+    tell(anchors::run(verb, &place, json, now_ms())?)
+}
+
+/// Tells an answer.
+fn tell(answer: anchors::Answer) -> Result<Exit, Failed> {
     messages::data(&answer.data)?;
     answer.notes.iter().for_each(|note| messages::note(note));
     answer.findings.iter().for_each(messages::problem);
@@ -75,7 +89,7 @@ fn show_anchors(verb: &anchors::Anchors, global: &Global) -> Result<Exit, Failed
 }
 
 /// Milliseconds since 1970.
-fn now_ms() -> i64 {
+pub(crate) fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

@@ -29,7 +29,7 @@ use super::{anchors, words};
 use crate::arguments::Global;
 use crate::control::SourceOnce;
 use crate::failure::{Exit, Failed};
-use crate::{configuration, control, messages, progress, signalling, wiring};
+use crate::{configuration, control, keeping, messages, progress, signalling, wiring};
 
 /// How long a clean stop may take: a commit's longest answer and what is before it.
 const STOP_LIMIT: Duration = Duration::from_secs(75);
@@ -136,6 +136,7 @@ async fn connector(
     let (source, sink, handle) = (Arc::clone(source), Arc::new(sink), Arc::new(Handle::default()));
     let settings = wiring::settings(checked);
     let hearing = hear(checked, &handle, &report, &stop).await?;
+    keeping::spawn(checked, &handle, &report, hearing.clone())?;
     let ended = moorline_runtime::run(Arc::clone(&source), sink, registry, settings, until, stop, report, handle).await;
     hearing.cancel();
     source.close(CLOSE_LIMIT).await;

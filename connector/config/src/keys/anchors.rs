@@ -1,6 +1,6 @@
 //! Anchors: consistent cuts of the export.
 
-use crate::definition::{Definition, Kind, Word, key, later, not_yet, word};
+use crate::definition::{Definition, Kind, Word, key, later, word};
 
 const DIGESTS: &[Word] = &[word("sum256"), word("none")];
 const OFF: &[Word] = &[word("false"), later("true")];
@@ -21,7 +21,16 @@ pub(super) const KEYS: &[Definition] = &[
         .default("sum256")
         .ours()
         .low(),
-    not_yet("anchor.retention", "How anchors are thinned out.").ours(),
+    key(
+        "anchor.retention",
+        Kind::Retention,
+        "How anchors are thinned out as they age: the default keeps all for an hour, one a minute for a day, one an hour \
+         for thirty days, then one a day. A last step with a span lets what is older go; `none` keeps all. Labelled ones, \
+         those of another kind than a tick, and what they need stay for ever.",
+    )
+    .default("all:1h,1m:1d,1h:30d,1d")
+    .ours()
+    .low(),
     key("anchor.markers.headers", Kind::Choice(OFF), "Whether records name the anchor before them.")
         .default("false")
         .ours()

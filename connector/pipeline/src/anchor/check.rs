@@ -122,8 +122,10 @@ fn gone(place: &str, first: i64, records: i64, seen: i64, start: i64) -> Problem
     )
 }
 
-/// Checks an anchor by itself and against its parent: id, parts, order, offsets.
-pub fn anchor(log: &Log, anchor: &Anchor) -> Vec<Problem> {
+/// Checks an anchor by itself and against its parent: id, parts, order, offsets. A parent may have been thinned out or
+/// pruned: its tombstone, which came after the anchor, is sure to be there still where the anchor was written after
+/// `tombstones_since_ms`, and only then is a parent without one missing.
+pub fn anchor(log: &Log, anchor: &Anchor, tombstones_since_ms: i64) -> Vec<Problem> {
     let mut findings = Vec::new();
     let place = format!("lane {}, anchor {}, cut {}", anchor.lane, anchor.id, anchor.cut);
     let content = id::id(anchor);
@@ -142,7 +144,7 @@ pub fn anchor(log: &Log, anchor: &Anchor) -> Vec<Problem> {
     let Some(parent) = &anchor.parent else { return findings };
     let Some(parent) = log.get(parent) else {
         let older = log.anchors().iter().any(|a| a.lane == anchor.lane && a.cut < anchor.cut);
-        if older && !log.pruned().contains(parent) {
+        if older && anchor.written_ms >= tombstones_since_ms && !log.pruned().contains(parent) {
             findings.push(Problem::new(
                 "MOOR-6012",
                 format!("the parent {parent} of the anchor is missing"),
@@ -184,8 +186,8 @@ fn continues(before: &Anchor, now: &Anchor, place: &str) -> Vec<Problem> {
     findings
 }
 
-/// Checks the whole log: anchors of which a part is missing, and each anchor by itself.
-pub fn log(log: &Log) -> Vec<Problem> {
+/// Checks the whole log: anchors of which a part is missing, and each anchor as [`anchor`] does.
+pub fn log(log: &Log, tombstones_since_ms: i64) -> Vec<Problem> {
     let mut findings: Vec<Problem> = log
         .broken()
         .iter()
@@ -199,7 +201,7 @@ pub fn log(log: &Log) -> Vec<Problem> {
             )
         })
         .collect();
-    findings.extend(log.anchors().iter().flat_map(|a| anchor(log, a)));
+    findings.extend(log.anchors().iter().flat_map(|a| anchor(log, a, tombstones_since_ms)));
     findings
 }
 

@@ -5,11 +5,13 @@
 //! * [`ledger`]: the running totals behind the anchors. * [`parts`]: large full anchors in several records.
 //! * [`merge`]: differences onto their base. * [`log`]: the topic as read. * [`cuts`]: which cuts all lanes share.
 //! * [`at`]: how people name a cut. * [`between`]: what changed from one cut to another.
+//! * [`outline`]: anchors in outline. * [`thinning`]: which of them go. * [`archive`]: those that went, in a file.
 //! * [`check`]: what a record says against what was read again.
 //!
 //! Invariants: an anchor is written once and never changed; equal ids mean equal content; an anchor names only offsets
 //! that were delivered in its own transaction or before it.
 
+pub mod archive;
 pub mod at;
 pub mod between;
 pub mod check;
@@ -20,8 +22,10 @@ pub mod id;
 pub mod ledger;
 pub mod log;
 pub mod merge;
+pub mod outline;
 pub mod parts;
 pub mod record;
+pub mod thinning;
 pub(crate) mod wire;
 
 pub use delta::CollectionDelta;

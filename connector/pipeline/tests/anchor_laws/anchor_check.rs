@@ -73,7 +73,7 @@ fn altered_lost_and_foreign_records_are_found() {
 
 fn log_codes(anchors: Vec<Anchor>) -> Vec<&'static str> {
     let log = Log::read("shop", anchors.into_iter().map(|a| (a.key(), Some(a))));
-    check::log(&log).iter().map(|p| p.code).collect()
+    check::log(&log, 0).iter().map(|p| p.code).collect()
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn altered_and_missing_anchors_are_found() {
     assert_eq!(log_codes(anchors[second_full..].to_vec()), [""; 0]);
     let gone = anchors[middle.max(1)].clone();
     let records = anchors.iter().map(|a| (a.key(), Some(a.clone()))).chain([(gone.key(), None)]);
-    assert!(check::log(&Log::read("shop", records)).is_empty());
+    assert!(check::log(&Log::read("shop", records), 0).is_empty());
 
     let mut half = anchors;
     half[middle].parts = 2;

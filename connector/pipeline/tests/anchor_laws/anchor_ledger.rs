@@ -215,7 +215,7 @@ fn restart_equality_and_continuation_over_random_histories() {
             }
         }
         for durable in &durables {
-            let found = check::log(&durable.log());
+            let found = check::log(&durable.log(), 0);
             assert!(found.is_empty(), "seed {seed}: {found:?}");
         }
     }

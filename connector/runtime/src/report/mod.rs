@@ -1,7 +1,7 @@
 //! What a running connector tells: counters that any thread may read, for progress lines, `/metrics`, `top` and `status`.
 //!
 //! * [`clock`]: a cluster time that only rises. * [`histogram`]: how many values lie below which bound.
-//! * [`lane`]: one lane. * [`collection`]: one collection.
+//! * [`lane`]: one lane. * [`collection`]: one collection. * [`replayable`]: what can still be replayed.
 //!
 //! Invariants: only what was committed is counted, but for what is named as read; whoever counts takes no lock but once
 //! a lane, a collection or an anchor; the number of collections that are told apart is bounded ([`COLLECTIONS_MAX`]).
@@ -10,6 +10,7 @@ pub mod clock;
 pub mod collection;
 pub mod histogram;
 pub mod lane;
+pub mod replayable;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,6 +22,7 @@ pub use clock::Clock;
 pub use collection::{CollectionReport, SnapshotState};
 pub use histogram::Histogram;
 pub use lane::{LaneReport, LaneState};
+pub use replayable::{Reachable, Replayable};
 
 /// Collections with counters of their own; what comes after shares one under [`OTHERS`], so that a source with a
 /// hundred thousand collections can't flood whoever scrapes.
@@ -62,6 +64,8 @@ pub struct Report {
     pub quarantined: AtomicU64,
     /// Anchors.
     pub anchors: AtomicU64,
+    /// Anchors that `anchor.retention` took out of their topic.
+    pub thinned: AtomicU64,
     /// Contract versions added.
     pub evolved: AtomicU64,
     /// Times that a producer of ours was fenced, by another run or by the coordinator's time-out.
@@ -81,6 +85,7 @@ pub struct Report {
     last: Mutex<Option<AnchorNote>>,
     recent: Mutex<VecDeque<AnchorNote>>,
     snapshotting: Mutex<String>,
+    replayable: Mutex<Option<Replayable>>,
     lanes: Mutex<BTreeMap<u32, Arc<LaneReport>>>,
     collections: Mutex<BTreeMap<String, Arc<CollectionReport>>>,
 }
@@ -118,6 +123,14 @@ impl Report {
     /// The newest anchors of this run, newest first.
     pub fn recent_anchors(&self) -> Vec<AnchorNote> {
         held(&self.recent).iter().cloned().collect()
+    }
+    /// What can be replayed, as it was seen last; `None` before it was looked at.
+    pub fn replayable(&self) -> Option<Replayable> {
+        held(&self.replayable).clone()
+    }
+    /// Says what can be replayed.
+    pub fn set_replayable(&self, seen: Replayable) {
+        *held(&self.replayable) = Some(seen);
     }
     /// The collection whose snapshot is being read; empty when none is.
     pub fn snapshotting(&self) -> String {

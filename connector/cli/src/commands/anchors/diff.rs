@@ -30,6 +30,9 @@ pub(crate) struct DiffArgs {
     /// To this cut, in the same forms
     #[arg(value_name = "B", default_value = "latest")]
     to: String,
+    /// Look into this archive, too; more than one may be given
+    #[arg(long, value_name = "FILE")]
+    pub(super) archive: Vec<std::path::PathBuf>,
     /// Every partition that moved
     #[arg(long)]
     all: bool,
@@ -41,11 +44,17 @@ struct Side<'a> {
     merged: Vec<Anchor>,
 }
 
-pub(super) fn run(args: &DiffArgs, read: &Read, json: bool) -> Result<Answer> {
-    let (a, b) = (side(&read.log, &args.from)?, side(&read.log, &args.to)?);
+/// Compares. `more` is the topic, beside an archive: what the archive does not hold is looked for there, `latest` always.
+pub(super) fn run(args: &DiffArgs, read: &Read, more: Option<&Read>, json: bool) -> Result<Answer> {
+    let either = |text: &str| match more {
+        None => side(&read.log, text),
+        Some(more) if text == "latest" => side(&more.log, text),
+        Some(more) => side(&read.log, text).or_else(|_| side(&more.log, text)),
+    };
+    let (a, b) = (either(&args.from)?, either(&args.to)?);
     let found = between(&a.merged, &b.merged);
-    let mut answer = Answer::default();
-    answer.data = if json { machine(read, &a, &b, &found) } else { human(&read.log, &a, &b, &found, args.all) };
+    let data = if json { machine(read, &a, &b, &found) } else { human(&read.log, &a, &b, &found, args.all) };
+    let mut answer = Answer { data, ..Answer::default() };
     answer.notes.extend(read.warnings());
     Ok(answer)
 }

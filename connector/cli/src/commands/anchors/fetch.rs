@@ -25,23 +25,25 @@ pub(in crate::commands) struct Read {
     strange: Vec<(i64, String, Option<String>)>,
     /// Bytes of keys and values.
     pub(in crate::commands) bytes: u64,
+    /// Whether it is an archive, whose data topics nobody was asked about.
+    pub(in crate::commands) archived: bool,
 }
 
 /// A data topic now.
 #[derive(Clone, Debug, Default)]
-pub(in crate::commands) struct TopicFacts {
+pub(crate) struct TopicFacts {
     /// How many partitions it has.
-    pub(in crate::commands) partitions: i32,
+    pub(crate) partitions: i32,
     /// Log start offset by partition.
-    pub(in crate::commands) starts: BTreeMap<i32, i64>,
+    pub(crate) starts: BTreeMap<i32, i64>,
     /// Kafka's id, where the broker tells.
-    pub(in crate::commands) id: Option<String>,
+    pub(crate) id: Option<String>,
     /// `cleanup.policy`.
-    pub(in crate::commands) cleanup: String,
+    pub(crate) cleanup: String,
     /// `retention.ms`, where it is limited.
-    pub(in crate::commands) retention_ms: Option<i64>,
+    pub(crate) retention_ms: Option<i64>,
     /// `retention.bytes`, where it is limited.
-    pub(in crate::commands) retention_bytes: Option<i64>,
+    pub(crate) retention_bytes: Option<i64>,
 }
 
 /// Facts by topic; `None` for a topic that is not there.
@@ -51,17 +53,11 @@ pub(in crate::commands) type Topics = BTreeMap<String, Option<TopicFacts>>;
 pub(in crate::commands) fn anchors(reader: &TopicReader, topic: &str, connector: &str) -> Result<Read> {
     let mut following = Following::new(topic, connector);
     if !following.on(reader)? {
-        return Err(Failure::halt(Problem::new(
-            "MOOR-6001",
-            format!("there are no anchors: the topic `{topic}` does not exist"),
-            format!("connector {connector}"),
-            "the connector has not run yet, or has another topic.prefix or anchor.topic.name",
-            "moorline run -c FILE --until anchor writes the first one",
-        )));
+        return Err(no_topic(topic, connector));
     }
     let Following { topic, connector, records, strange, bytes, .. } = following;
     let log = Log::read(&connector, records);
-    Ok(Read { topic, connector, log, strange, bytes })
+    Ok(Read { topic, connector, log, strange, bytes, archived: false })
 }
 
 /// The anchors topic, read further each time.
@@ -139,7 +135,42 @@ fn record(message: &Message) -> Result<(AnchorKey, Option<Anchor>), String> {
     }
 }
 
+/// Gives each record of the anchors topic, from `next` on, which then stands behind the last; false where there is no topic.
+pub(crate) fn raw(
+    reader: &TopicReader,
+    topic: &str,
+    next: &mut Option<i64>,
+    visit: &mut dyn FnMut(&[u8], Option<&[u8]>),
+) -> Result<bool> {
+    if reader.partitions(topic)?.is_none() {
+        return Ok(false);
+    }
+    let marks = reader.watermarks(topic, 0)?;
+    let first = next.unwrap_or(marks.first).max(marks.first);
+    reader.read(topic, &BTreeMap::from([(0, (first, marks.stable))]), READ_LIMIT, &mut |message| {
+        visit(message.key().unwrap_or_default(), message.value());
+        Ok(())
+    })?;
+    *next = Some(marks.stable.max(first));
+    Ok(true)
+}
+
+/// Why there is nothing to be read.
+pub(super) fn no_topic(topic: &str, connector: &str) -> Failure {
+    Failure::halt(Problem::new(
+        "MOOR-6001",
+        format!("there are no anchors: the topic `{topic}` does not exist"),
+        format!("connector {connector}"),
+        "the connector has not run yet, or has another topic.prefix or anchor.topic.name",
+        "moorline run -c FILE --until anchor writes the first one",
+    ))
+}
+
 impl Read {
+    /// Of an archive.
+    pub(super) fn of_archive(topic: String, connector: String, log: Log, bytes: u64) -> Self {
+        Self { topic, connector, log, strange: Vec::new(), bytes, archived: true }
+    }
     /// Records of the anchors topic that are no anchors.
     pub(in crate::commands) fn strange(&self) -> impl Iterator<Item = Problem> {
         self.strange.iter().map(|(offset, why, _)| self.unreadable(*offset, why))
@@ -186,7 +217,8 @@ pub(in crate::commands) fn topics<'a>(
     Ok(())
 }
 
-fn facts(reader: &TopicReader, topic: &str, partitions: &BTreeSet<i32>) -> Result<Option<TopicFacts>> {
+/// The facts of a topic, with the log starts of these partitions.
+pub(crate) fn facts(reader: &TopicReader, topic: &str, partitions: &BTreeSet<i32>) -> Result<Option<TopicFacts>> {
     let Some(count) = reader.partitions(topic)? else { return Ok(None) };
     let configs = reader.configs(topic)?;
     let limited = |key: &str| configs.get(key).and_then(|text| text.parse().ok()).filter(|limit: &i64| *limit >= 0);
@@ -204,11 +236,15 @@ fn facts(reader: &TopicReader, topic: &str, partitions: &BTreeSet<i32>) -> Resul
     Ok(Some(facts))
 }
 
-/// The oldest timestamp among the first records of a collection's partitions.
-pub(in crate::commands) fn oldest(reader: &TopicReader, collection: &CollectionCut) -> Result<Option<i64>> {
-    let firsts = collection.partitions.iter().map(|p| (p.partition, (p.first, p.first + 1))).collect();
+/// The oldest timestamp among the first records of an export, by partition and first offset.
+pub(crate) fn oldest(
+    reader: &TopicReader,
+    topic: &str,
+    firsts: impl Iterator<Item = (i32, i64)>,
+) -> Result<Option<i64>> {
+    let firsts = firsts.map(|(partition, first)| (partition, (first, first + 1))).collect();
     let mut oldest: Option<i64> = None;
-    reader.read(&collection.topic, &firsts, PEEK_LIMIT, &mut |message| {
+    reader.read(topic, &firsts, PEEK_LIMIT, &mut |message| {
         oldest = [oldest, message.timestamp()].into_iter().flatten().min();
         Ok(())
     })?;

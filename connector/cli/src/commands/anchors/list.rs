@@ -7,13 +7,12 @@ use moorline_pipeline::anchor::cuts::{self, Cut};
 use moorline_pipeline::anchor::record::TICK;
 use moorline_pipeline::certificate::{ACCEPT, Certificates, REJECT, UNSUPPORTED};
 use moorline_pipeline::error::Result;
-use moorline_sink_kafka::TopicReader;
 use serde_json::json;
 
 use super::super::table::plain;
 use super::fetch::{self, Read, Topics};
 use super::replayable::{self, Replayable};
-use super::{Answer, ListArgs, words};
+use super::{Answer, ListArgs, Shown, words};
 
 /// One line.
 struct Row<'a> {
@@ -35,7 +34,7 @@ struct Certified {
 
 pub(super) fn run(
     args: &ListArgs,
-    reader: &TopicReader,
+    place: &Shown<'_>,
     read: &Read,
     certificates: &crate::certificates::Read,
     json: bool,
@@ -49,9 +48,13 @@ pub(super) fn run(
     let mut rows = Vec::new();
     for &cut in matching.iter().take(args.limit) {
         let merged: Vec<Anchor> = cut.anchors.iter().filter_map(|a| read.log.merged(a).ok()).collect();
-        fetch::topics(reader, merged.iter().flat_map(|a| &a.collections), &mut topics)?;
+        if let Shown::Topic(reader) = place {
+            fetch::topics(reader, merged.iter().flat_map(|a| &a.collections), &mut topics)?;
+        }
         let replayable = if merged.len() < cut.anchors.len() {
             Replayable::No("its base is gone".to_owned())
+        } else if read.archived {
+            Replayable::archived()
         } else {
             replayable::of_cut(cut, &merged, &topics)
         };
@@ -76,7 +79,8 @@ pub(super) fn run(
             let day = words::instant(oldest.time);
             let _ = write!(note, ".   oldest kept {}", day.split('T').next().unwrap_or(&day));
         }
-        let _ = write!(note, "   topic {} {}", read.topic, words::bytes(read.bytes));
+        let of = if read.archived { "archive of " } else { "" };
+        let _ = write!(note, "   {of}topic {} {}", read.topic, words::bytes(read.bytes));
         answer.notes.push(note);
     }
     answer.notes.extend(read.warnings());

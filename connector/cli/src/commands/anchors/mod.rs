@@ -3,23 +3,29 @@
 //! * [`fetch`]: the anchors topic and the facts of data topics, read. * [`replayable`]: whether a cut can still be read.
 //! * [`list`], [`show`]: what is printed. * [`recount`]: `--check`. * [`diff`]: two cuts compared.
 //!
+//! * [`prune`]: anchors taken out. * [`archived`]: files of those that were.
 //! * [`create`]: an anchor on request. * [`wait`]: until a cut is there.
 //!
-//! Invariants: nothing here but [`create`] writes to a topic; what is printed on stdout is the data, notes go to stderr; a cut that is
+//! Invariants: nothing here but [`create`] and [`prune`] writes to a topic; what is printed on stdout is the data, notes go to stderr; a cut that is
 //! shown is a whole one.
 
+mod archived;
 pub(super) mod create;
 mod diff;
-pub(super) mod fetch;
+pub(crate) mod fetch;
 mod list;
+pub(super) mod prune;
 mod recount;
-pub(super) mod replayable;
+pub(crate) mod replayable;
 #[cfg(test)]
 mod servers;
 mod show;
 pub(super) mod wait;
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
+use moorline_pipeline::anchor::archive::Archive;
 use moorline_pipeline::anchor::cuts;
 use moorline_pipeline::anchor::log::Log;
 use moorline_pipeline::error::{Problem, Result};
@@ -58,6 +64,15 @@ pub(crate) enum Anchors {
 The request goes through the connector's signal topic (signal.kafka.topic), which is made where it is missing. A
 connector that does not run meets it at its next start.")]
     Create(create::CreateArgs),
+    /// Takes anchors out of their topic: those before a time, or those that a retention does not keep
+    #[command(after_help = "Examples:
+  moorline anchors prune -c moorline.properties --before 90d
+  moorline anchors prune -c moorline.properties --before 2026-06-01T00:00:00Z --archive anchors-2026-05.jsonl --yes
+  moorline anchors prune -c moorline.properties --keep all:1h,1m:1d,1h:30d,1d --yes
+
+The data topics stay as they are; an export at a pruned anchor can be proven as long as its archive is there. What a
+running connector may still refer to stays, so it may run meanwhile.")]
+    Prune(prune::PruneArgs),
     /// Waits until a cut is there: 0 exact, 1 not exact or not there in time
     #[command(after_help = "Examples:
   moorline anchors wait -c moorline.properties --label month-end-2026-11
@@ -75,6 +90,9 @@ pub(crate) struct ListArgs {
     /// Only this kind, or with `!` all but this kind; may be given more than once
     #[arg(long, value_name = "KIND")]
     kind: Vec<String>,
+    /// Of this archive, without Kafka; more than one may be given
+    #[arg(long, value_name = "FILE")]
+    archive: Vec<PathBuf>,
     /// At most so many
     #[arg(long, default_value_t = 20, value_name = "N")]
     limit: usize,
@@ -86,6 +104,9 @@ pub(crate) struct ShowArgs {
     /// Which cut: a time, `latest`, `label:NAME`, or the beginning of an anchor's id
     #[arg(long, default_value = "latest", value_name = "CUT")]
     at: String,
+    /// Of this archive, without Kafka, and prove it: ids against content, schemas against digests
+    #[arg(long, value_name = "FILE", conflicts_with = "check")]
+    archive: Vec<PathBuf>,
     /// Read the topics again and compare counts, digests, ids and parents; exit 1 on a finding
     #[arg(long)]
     check: bool,
@@ -119,19 +140,55 @@ pub(crate) struct Answer {
     pub(crate) findings: Vec<Problem>,
 }
 
+/// Where what is shown was read from.
+enum Shown<'a> {
+    Topic(&'a TopicReader),
+    Archive(&'a Archive),
+}
+
+impl Anchors {
+    /// Archives that a command is to read.
+    pub(super) fn archives(&self) -> &[PathBuf] {
+        match self {
+            Self::List(args) => &args.archive,
+            Self::Show(args) => &args.archive,
+            Self::Diff(args) => &args.archive,
+            Self::Create(_) | Self::Prune(_) | Self::Wait(_) => &[],
+        }
+    }
+}
+
+/// Runs a command that shows what archives hold; `place` is where their topic is, for what they do not hold.
+pub(super) fn of_archive(command: &Anchors, place: Option<&Place>, json: bool, now_ms: i64) -> Result<Answer> {
+    let (archive, read) = archived::read(command.archives())?;
+    let (shown, none) = (Shown::Archive(&archive), certificates::Read::none());
+    match command {
+        Anchors::List(args) => list::run(args, &shown, &read, &none, json, now_ms),
+        Anchors::Show(args) => show::run(args, &shown, &read, &none, json, now_ms),
+        Anchors::Diff(args) => {
+            let topic = place.map(|place| {
+                let reader = TopicReader::open(&place.kafka)?;
+                fetch::anchors(&reader, &place.kafka.control.anchors, &place.connector)
+            });
+            diff::run(args, &read, topic.transpose()?.as_ref(), json)
+        }
+        Anchors::Create(_) | Anchors::Prune(_) | Anchors::Wait(_) => Ok(Answer::default()),
+    }
+}
+
 /// Runs a command that shows. `json` asks for the machine's form, `now_ms` is the clock. Blocks.
 pub(crate) fn run(command: &Anchors, place: &Place, json: bool, now_ms: i64) -> Result<Answer> {
     let reader = TopicReader::open(&place.kafka)?;
     let topic = place.kafka.control.anchors.as_str();
     let read = fetch::anchors(&reader, topic, &place.connector)?;
     if let Anchors::Diff(args) = command {
-        return diff::run(args, &read, json);
+        return diff::run(args, &read, None, json);
     }
     let certificates = certificates::read(&reader, &place.certificates, &place.connector)?;
     match command {
-        Anchors::List(args) => list::run(args, &reader, &read, &certificates, json, now_ms),
-        Anchors::Show(args) => show::run(args, &reader, &read, &certificates, json),
-        Anchors::Diff(_) | Anchors::Create(_) | Anchors::Wait(_) => Ok(Answer::default()),
+        Anchors::List(args) => list::run(args, &Shown::Topic(&reader), &read, &certificates, json, now_ms),
+        Anchors::Show(args) => show::run(args, &Shown::Topic(&reader), &read, &certificates, json, now_ms),
+        Anchors::Diff(_) | Anchors::Create(_) | Anchors::Prune(_) | Anchors::Wait(_) => Ok(Answer::default()),
     }
 }
 

@@ -33,8 +33,10 @@ pub(super) fn run(
     read: &Read,
     merged: &[Anchor],
     topics: &Topics,
+    now_ms: i64,
 ) -> Result<(Checked, Vec<Problem>)> {
-    let mut findings: Vec<Problem> = check::log(&read.log);
+    let kept = reader.configs(&read.topic)?.get("delete.retention.ms").and_then(|text| text.parse::<i64>().ok());
+    let mut findings: Vec<Problem> = check::log(&read.log, now_ms.saturating_sub(kept.unwrap_or(0)));
     let mut checked = Checked { anchors: read.log.anchors().len(), ..Checked::default() };
     for collection in merged.iter().flat_map(|anchor| &anchor.collections) {
         let facts = replayable::facts(topics, &collection.topic);

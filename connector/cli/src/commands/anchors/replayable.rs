@@ -18,6 +18,13 @@ pub(in crate::commands) enum Replayable {
     NotYet,
 }
 
+impl Replayable {
+    /// Of a cut that was read from an archive: nobody was asked about the topics.
+    pub(super) fn archived() -> Self {
+        Self::No("archived".to_owned())
+    }
+}
+
 impl std::fmt::Display for Replayable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -46,18 +53,26 @@ pub(in crate::commands) fn of_cut(cut: &Cut<'_>, merged: &[Anchor], topics: &Top
 
 /// Why a collection can't be read any more.
 pub(in crate::commands) fn lost(collection: &CollectionCut, facts: Option<&TopicFacts>) -> Option<String> {
-    if collection.partitions.is_empty() {
-        return None;
-    }
-    let topic = &collection.topic;
+    let firsts = collection.partitions.iter().map(|p| (p.partition, p.first));
+    export_lost(&collection.topic, collection.topic_id.as_ref(), firsts, facts)
+}
+
+/// Why an export can't be read any more that begins at these offsets, by partition.
+pub(crate) fn export_lost(
+    topic: &str,
+    topic_id: Option<&String>,
+    firsts: impl Iterator<Item = (i32, i64)>,
+    facts: Option<&TopicFacts>,
+) -> Option<String> {
+    let mut firsts = firsts.peekable();
+    firsts.peek()?;
     let Some(facts) = facts else { return Some(format!("{topic} is gone")) };
-    if let (Some(then), Some(now)) = (&collection.topic_id, &facts.id)
+    if let (Some(then), Some(now)) = (topic_id, &facts.id)
         && then != now
     {
         return Some(format!("{topic} was made anew"));
     }
-    let cut_off =
-        collection.partitions.iter().any(|p| facts.starts.get(&p.partition).is_none_or(|start| *start > p.first));
+    let cut_off = firsts.any(|(partition, first)| facts.starts.get(&partition).is_none_or(|start| *start > first));
     if cut_off {
         return Some(format!("retention took records of {topic}"));
     }

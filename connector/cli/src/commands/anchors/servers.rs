@@ -163,11 +163,11 @@ fn settings() -> (KafkaSettings, String, u32) {
 fn list(place: &Place, kind: &[&str]) -> Answer {
     let kind = kind.iter().map(|k| (*k).to_owned()).collect();
     let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64;
-    run(&Anchors::List(ListArgs { since: None, kind, limit: 20 }), place, false, now_ms).unwrap()
+    run(&Anchors::List(ListArgs { since: None, kind, archive: Vec::new(), limit: 20 }), place, false, now_ms).unwrap()
 }
 
 fn show(place: &Place, at: &str, check: bool, json: bool) -> Answer {
-    let args = ShowArgs { at: at.into(), check, raw: false, all: false };
+    let args = ShowArgs { at: at.into(), archive: Vec::new(), check, raw: false, all: false };
     run(&Anchors::Show(args), place, json, 0).unwrap_or_else(|failure| panic!("{failure}"))
 }
 

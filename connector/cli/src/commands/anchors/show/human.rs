@@ -18,6 +18,15 @@ pub(super) fn of(view: &View<'_>, all: bool, checked: Option<&Checked>, findings
     out.push_str(&collections(view));
     out.push('\n');
     out.push_str(&partitions(view, all));
+    if let Some(proof) = &view.proof {
+        let _ = writeln!(
+            out,
+            "\nproof    {}: {} have the id that their content gives, {} the digest that the anchors name",
+            if proof.findings.is_empty() { "holds" } else { "FAILS" },
+            words::plural(proof.anchors, "anchor"),
+            words::plural(proof.schemas, "schema"),
+        );
+    }
     if let Some(checked) = checked {
         let _ = writeln!(
             out,
@@ -165,6 +174,7 @@ fn partitions(view: &View<'_>, all: bool) -> String {
         for p in &c.partitions {
             let start = facts.and_then(|f| f.starts.get(&p.partition)).copied();
             let state = match start {
+                None if view.read.archived => "archived".to_owned(),
                 None => "gone".to_owned(),
                 Some(start) if start > p.first => format!("cut off at {}", words::count(start)),
                 Some(_) => lost.clone().unwrap_or_else(|| "complete".to_owned()),

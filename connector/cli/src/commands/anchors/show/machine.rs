@@ -54,9 +54,17 @@ pub(super) fn of(view: &View<'_>, checked: Option<&Checked>, findings: &[Problem
         "inexact": cut.anchors.iter().flat_map(|a| &a.inexact).collect::<Vec<_>>(),
         "replayable": view.replayable == Replayable::Yes,
         "replayable_why": if let Replayable::No(why) = &view.replayable { Some(why) } else { None },
+        "replayable_until_ms": view.ends.iter().filter_map(|end| end.at_ms).min(),
         "lanes": lanes,
         "collections": collections,
     });
+    if let Some(proof) = &view.proof {
+        answer["proof"] = json!({
+            "anchors": proof.anchors,
+            "schemas": proof.schemas,
+            "findings": proof.findings.iter().map(|p| p.code).collect::<Vec<_>>(),
+        });
+    }
     if let Some(checked) = checked {
         let found: Vec<Value> = findings
             .iter()

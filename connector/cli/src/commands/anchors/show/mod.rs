@@ -10,9 +10,10 @@ use moorline_pipeline::certificate::{Certificates, Standing};
 use moorline_pipeline::error::{Failure, Result};
 use moorline_sink_kafka::TopicReader;
 
+use super::archived::{self, Proof};
 use super::fetch::{self, Read, Topics};
 use super::replayable::{self, Replayable};
-use super::{Answer, ShowArgs, recount, words};
+use super::{Answer, ShowArgs, Shown, recount, words};
 
 /// A cut with everything that is known of it.
 struct View<'a> {
@@ -21,7 +22,10 @@ struct View<'a> {
     merged: Vec<Anchor>,
     topics: Topics,
     replayable: Replayable,
+    /// When retention begins to take records, by topic: what limits it and, where a time does, ms since 1970.
+    ends: Vec<End>,
     certificates: &'a Certificates,
+    proof: Option<Proof>,
 }
 
 impl<'a> View<'a> {
@@ -37,10 +41,11 @@ impl<'a> View<'a> {
 
 pub(super) fn run(
     args: &ShowArgs,
-    reader: &TopicReader,
+    place: &Shown<'_>,
     read: &Read,
     certificates: &crate::certificates::Read,
     json: bool,
+    now_ms: i64,
 ) -> Result<Answer> {
     let at: At = args.at.parse().map_err(Failure::halt)?;
     let cut = cuts::find(&read.log, &at).map_err(Failure::halt)?;
@@ -51,49 +56,72 @@ pub(super) fn run(
     let merged = cut.anchors.iter().map(|anchor| read.log.merged(anchor).map_err(Failure::halt));
     let merged: Vec<Anchor> = merged.collect::<Result<_>>()?;
     let mut topics = Topics::new();
-    fetch::topics(reader, merged.iter().flat_map(|a| &a.collections), &mut topics)?;
-    let replayable = replayable::of_cut(&cut, &merged, &topics);
-    let view = View { read, cut, merged, topics, replayable, certificates: &certificates.certificates };
+    if let Shown::Topic(reader) = place {
+        fetch::topics(reader, merged.iter().flat_map(|a| &a.collections), &mut topics)?;
+    }
+    let replayable = if read.archived { Replayable::archived() } else { replayable::of_cut(&cut, &merged, &topics) };
+    let proof = match place {
+        Shown::Archive(archive) => Some(archived::prove(archive, &read.log, &cut, &merged)),
+        Shown::Topic(_) => None,
+    };
+    let ends = match place {
+        Shown::Topic(reader) if replayable == Replayable::Yes => ends(reader, &merged, &topics)?,
+        _ => Vec::new(),
+    };
+    let certificates_read = certificates;
+    let certificates = &certificates.certificates;
+    let view = View { read, cut, merged, topics, replayable, ends, certificates, proof };
     let mut answer = Answer::default();
     let mut checked = None;
-    if args.check {
-        let (looked_at, findings) = recount::run(reader, read, &view.merged, &view.topics)?;
+    if let (true, Shown::Topic(reader)) = (args.check, place) {
+        let (looked_at, findings) = recount::run(reader, read, &view.merged, &view.topics, now_ms)?;
         answer.findings.extend(findings);
         answer.findings.extend(read.strange());
         checked = Some(looked_at);
     } else {
         answer.notes.extend(read.warnings());
     }
-    answer.notes.extend(certificates.warnings());
+    answer.notes.extend(certificates_read.warnings());
     let (checked, found) = (checked.as_ref(), answer.findings.len());
     answer.data =
         if json { machine::of(&view, checked, &answer.findings) } else { human::of(&view, args.all, checked, found) };
-    answer.notes.extend(warnings(reader, &view)?);
+    answer.notes.extend(view.ends.iter().map(End::warning));
+    answer.findings.extend(view.proof.into_iter().flat_map(|proof| proof.findings));
     Ok(answer)
 }
 
-/// What will end the replayability of this cut.
-fn warnings(reader: &TopicReader, view: &View<'_>) -> Result<Vec<String>> {
-    let mut notes = Vec::new();
-    if view.replayable != Replayable::Yes {
-        return Ok(notes);
+/// What will end the replayability of a cut.
+struct End {
+    topic: String,
+    /// `retention.ms` or `retention.bytes`, and what it is.
+    limit: (&'static str, i64),
+    /// When it begins to take records; `None` where no time can be told.
+    at_ms: Option<i64>,
+}
+
+impl End {
+    fn warning(&self) -> String {
+        let (key, limit) = self.limit;
+        let when = self
+            .at_ms
+            .map_or("once a partition is larger".to_owned(), |at_ms| format!("about {}", words::milliseconds(at_ms)));
+        format!("warning  {} has {key}={limit}: this anchor stops being replayable {when}   MOOR-6004", self.topic)
     }
-    for c in view.collections() {
-        let Some(facts) = replayable::facts(&view.topics, &c.topic) else { continue };
+}
+
+fn ends(reader: &TopicReader, merged: &[Anchor], topics: &Topics) -> Result<Vec<End>> {
+    let mut ends = Vec::new();
+    for c in merged.iter().flat_map(|anchor| &anchor.collections) {
+        let Some(facts) = replayable::facts(topics, &c.topic) else { continue };
+        let firsts = c.partitions.iter().map(|p| (p.partition, p.first));
         if let Some(retention) = facts.retention_ms
-            && let Some(oldest) = fetch::oldest(reader, c)?
+            && let Some(oldest) = fetch::oldest(reader, &c.topic, firsts)?
         {
-            notes.push(format!(
-                "warning  {} has retention.ms={retention}: this anchor stops being replayable about {}   MOOR-6004",
-                c.topic,
-                words::milliseconds(oldest.saturating_add(retention)),
-            ));
+            let at_ms = Some(oldest.saturating_add(retention));
+            ends.push(End { topic: c.topic.clone(), limit: ("retention.ms", retention), at_ms });
         } else if let Some(bytes) = facts.retention_bytes {
-            notes.push(format!(
-                "warning  {} has retention.bytes={bytes}: this anchor stops being replayable once a partition is larger   MOOR-6004",
-                c.topic
-            ));
+            ends.push(End { topic: c.topic.clone(), limit: ("retention.bytes", bytes), at_ms: None });
         }
     }
-    Ok(notes)
+    Ok(ends)
 }
