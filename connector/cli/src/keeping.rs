@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use moorline_config::Checked;
+use moorline_config::{Checked, Retention};
 use moorline_pipeline::anchor::outline::{Outline, Outlines, Reach, Ticks};
 use moorline_pipeline::anchor::thinning::{self, Also, Step, Wish};
 use moorline_pipeline::error::Result;
@@ -60,6 +60,11 @@ struct Keeper {
     said: BTreeSet<(String, &'static str, String)>,
 }
 
+/// A retention as the decision about anchors takes it.
+pub(crate) fn steps(retention: &Retention) -> Vec<Step> {
+    retention.steps().iter().map(|&(period_s, up_to_s)| Step { period_s, up_to_s }).collect()
+}
+
 /// Watches until the token is cancelled.
 pub(crate) fn spawn(
     checked: &Checked,
@@ -77,7 +82,7 @@ pub(crate) fn spawn(
         topic: config.anchor_topic_name.clone(),
         outlines: Outlines::new(&config.name),
         next: None,
-        steps: wiring::steps(&config.anchor_retention),
+        steps: steps(&config.anchor_retention),
         lanes: u32::try_from(layout::split(&settings.selection, settings.tasks_max).lanes.len()).unwrap_or(1).max(1),
         handle: Arc::clone(handle),
         report: Arc::clone(report),

@@ -7,9 +7,8 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use moorline_config::{CaptureMode, Checked, Config, DeleteHandling, FullUpdateType, OutputFormat, Retention, codes};
+use moorline_config::{CaptureMode, Checked, Config, DeleteHandling, FullUpdateType, OutputFormat, codes};
 use moorline_control::Address;
-use moorline_pipeline::anchor::thinning::Step;
 use moorline_pipeline::contract::model::{Drift, Limits, Unknown};
 use moorline_pipeline::contract::output::metadata::{Column, Fact};
 use moorline_pipeline::contract::output::renames::Renames;
@@ -187,11 +186,6 @@ fn pem(key: &str, path: &Path) -> Result<Vec<u8>, Problem> {
             "name a file in PEM form that this user may read",
         )
     })
-}
-
-/// A retention as the decision about anchors takes it.
-pub(crate) fn steps(retention: &Retention) -> Vec<Step> {
-    retention.steps().iter().map(|&(period_s, up_to_s)| Step { period_s, up_to_s }).collect()
 }
 
 /// The runtime.

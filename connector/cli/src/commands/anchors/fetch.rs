@@ -135,13 +135,11 @@ fn record(message: &Message) -> Result<(AnchorKey, Option<Anchor>), String> {
     }
 }
 
+/// What is given a record: its key, and its value, which a tombstone has none of.
+pub(crate) type Visit<'a> = dyn FnMut(&[u8], Option<&[u8]>) + 'a;
+
 /// Gives each record of the anchors topic, from `next` on, which then stands behind the last; false where there is no topic.
-pub(crate) fn raw(
-    reader: &TopicReader,
-    topic: &str,
-    next: &mut Option<i64>,
-    visit: &mut dyn FnMut(&[u8], Option<&[u8]>),
-) -> Result<bool> {
+pub(crate) fn raw(reader: &TopicReader, topic: &str, next: &mut Option<i64>, visit: &mut Visit<'_>) -> Result<bool> {
     if reader.partitions(topic)?.is_none() {
         return Ok(false);
     }

@@ -25,7 +25,7 @@ use serde_json::json;
 
 use super::{Answer, Place, archived, fetch, words};
 use crate::failure::Failed;
-use crate::wiring;
+use crate::{keeping, wiring};
 
 /// Flags of `anchors prune`.
 #[derive(Debug, Args)]
@@ -77,7 +77,7 @@ pub(crate) fn run(args: &PruneArgs, config: &Config, place: &Place, json: bool, 
         (Some(before), _) => {
             Wish::Before(ClusterTime::new(u32::try_from(before.seconds(now_ms).max(0)).unwrap_or(u32::MAX), 0))
         }
-        (_, keep) => Wish::Thin(keep.as_ref().map(wiring::steps).unwrap_or_default()),
+        (_, keep) => Wish::Thin(keep.as_ref().map(keeping::steps).unwrap_or_default()),
     };
     let also = Also { labelled: args.include_labelled, kinds: args.include_kinds };
     let gone = thinning::gone(&all, &wish, also, now_ms / 1000);
