@@ -51,8 +51,11 @@ pub struct Manifest {
     pub connector: String,
     /// What was written.
     pub mode: Mode,
-    /// `parquet`, `avro` or `jsonl`.
+    /// `parquet`, `avro`, `jsonl`, `jsonl.zst` or `jsonl.gz`.
     pub file_format: String,
+    /// Fields, or parts of them, that name the folders of files: `status`, `placed_at:day`. Keys ascend within a folder.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub partition_by: Vec<String>,
     /// The cut that was replayed.
     pub at: Cut,
     /// The cut that a difference, or a part of a log, begins at.

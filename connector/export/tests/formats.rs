@@ -3,7 +3,7 @@
 //! The files stay in the folder of cargo's test files (`formats/CASE.FORMAT`, with `CASE.avsc` beside them), for a person
 //! who wants to open them.
 
-use std::io::Write;
+use std::io::{Read as _, Write};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
@@ -14,8 +14,13 @@ use moorline_export::schema::Schema;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Value as Json, json};
 
-const FORMATS: [FileFormat; 4] =
-    [FileFormat::Parquet, FileFormat::Avro, FileFormat::JsonLines, FileFormat::JsonLinesZstd];
+const FORMATS: [FileFormat; 5] = [
+    FileFormat::Parquet,
+    FileFormat::Avro,
+    FileFormat::JsonLines,
+    FileFormat::JsonLinesZstd,
+    FileFormat::JsonLinesGzip,
+];
 
 #[derive(Clone, Default)]
 struct Shared(Arc<Mutex<Vec<u8>>>);
@@ -84,6 +89,11 @@ fn golden_records_in_every_format_are_read_by_others() {
                 }
                 FileFormat::JsonLines => lines(&bytes, &case),
                 FileFormat::JsonLinesZstd => lines(&zstd::decode_all(&bytes[..]).unwrap(), &case),
+                FileFormat::JsonLinesGzip => {
+                    let mut plain = Vec::new();
+                    flate2::read::GzDecoder::new(&bytes[..]).read_to_end(&mut plain).unwrap();
+                    lines(&plain, &case)
+                }
             };
             assert_eq!(found, rows.len(), "{case} {format:?}");
         }

@@ -7,6 +7,8 @@ use moorline_pipeline::model::ClusterTime;
 use serde_json::{Value, json};
 
 const GOLDEN: &str = include_str!("golden/manifest-1.json");
+/// With rows in folders.
+const FOLDERS: &str = include_str!("golden/manifest-1-folders.json");
 const SCHEMA: &str = include_str!("../../../schemas/replay-manifest.schema.json");
 
 fn example() -> Manifest {
@@ -16,6 +18,7 @@ fn example() -> Manifest {
         connector: "shop".into(),
         mode: Mode::State,
         file_format: "parquet".into(),
+        partition_by: Vec::new(),
         at: Cut {
             cut,
             time: "2026-11-23T12:00:00Z".into(),
@@ -78,9 +81,18 @@ fn what_was_written_once_is_read_for_ever() {
 }
 
 #[test]
+fn an_export_in_folders_is_read_too() {
+    let mut parted = example();
+    parted.partition_by = vec!["status".into(), "placed_at:day".into()];
+    parted.collections[0].files[0].name = "shop.orders/status=a%2Fb/placed_at_day=2026-11-23/part-00000.parquet".into();
+    assert_eq!(String::from_utf8(parted.to_bytes()).unwrap(), FOLDERS);
+    assert_eq!(Manifest::read(FOLDERS.as_bytes(), "here").unwrap(), parted);
+}
+
+#[test]
 fn the_published_schema_names_each_field_and_no_other() {
     let schema: Value = serde_json::from_str(SCHEMA).unwrap();
-    let golden: Value = serde_json::from_str(GOLDEN).unwrap();
+    let golden: Value = serde_json::from_str(FOLDERS).unwrap();
     let names = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
     let shape = |pointer: &str| names(schema.pointer(&format!("{pointer}/properties")).unwrap());
     assert_eq!(names(&golden), shape(""));

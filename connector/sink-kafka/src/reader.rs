@@ -35,6 +35,12 @@ pub struct Watermarks {
     pub end: i64,
 }
 
+/// Bytes that the client reads ahead of each partition; its own default is 64 MiB, which a topic of few partitions makes
+/// more than all else that a command holds.
+const QUEUED_BYTES: usize = 4 << 20;
+/// Bytes of one answer of a broker.
+const FETCH_BYTES: usize = 16 << 20;
+
 /// Reads topics.
 pub struct TopicReader {
     committed: Arc<Client>,
@@ -45,9 +51,15 @@ pub struct TopicReader {
 impl TopicReader {
     /// A reader; connects when it is first asked.
     pub fn open(settings: &KafkaSettings) -> Result<Self> {
+        let keys = |committed| {
+            let mut keys = settings.consumer(committed);
+            keys.push(("queued.max.messages.kbytes".to_owned(), (QUEUED_BYTES >> 10).to_string()));
+            keys.push(("fetch.max.bytes".to_owned(), FETCH_BYTES.to_string()));
+            keys
+        };
         Ok(Self {
-            committed: settings.open(Kind::Consumer, settings.consumer(true))?,
-            uncommitted: settings.open(Kind::Consumer, settings.consumer(false))?,
+            committed: settings.open(Kind::Consumer, keys(true))?,
+            uncommitted: settings.open(Kind::Consumer, keys(false))?,
             limit: settings.request_timeout,
         })
     }

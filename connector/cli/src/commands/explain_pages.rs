@@ -124,6 +124,8 @@ pub(super) const PAGES: &[(&str, &str)] = &[
     ("MOOR-6133", include_str!("../../../../docs/errors/MOOR-6133.md")),
     ("MOOR-6134", include_str!("../../../../docs/errors/MOOR-6134.md")),
     ("MOOR-6135", include_str!("../../../../docs/errors/MOOR-6135.md")),
+    ("MOOR-6136", include_str!("../../../../docs/errors/MOOR-6136.md")),
+    ("MOOR-6137", include_str!("../../../../docs/errors/MOOR-6137.md")),
     ("MOOR-6140", include_str!("../../../../docs/errors/MOOR-6140.md")),
     ("MOOR-6141", include_str!("../../../../docs/errors/MOOR-6141.md")),
     ("MOOR-6142", include_str!("../../../../docs/errors/MOOR-6142.md")),

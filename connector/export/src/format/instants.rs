@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 const SECONDS_A_DAY: i64 = 86_400;
 
 /// A day by its number since 1970.
-pub(super) fn date(days: i64, out: &mut String) {
+pub(crate) fn date(days: i64, out: &mut String) {
     // Days since 0000-03-01, in eras of 400 years: the leap day is the last of a year that begins in March.
     let shifted = days + 719_468;
     let era = shifted.div_euclid(146_097);

@@ -8,6 +8,8 @@ use std::io::Write;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use flate2::write::GzEncoder;
+use flate2::{Compression, GzBuilder};
 use moorline_pipeline::error::Problem;
 
 use super::{RowWriter, decimals, instants, unwritable};
@@ -29,19 +31,27 @@ pub struct Writer {
     taken: u64,
 }
 
-enum Sink {
+/// Where lines go.
+pub(super) enum Sink {
     Plain(Box<dyn Write + Send>),
     Zstd(Box<zstd::Encoder<'static, Box<dyn Write + Send>>>),
+    Gzip(Box<GzEncoder<Box<dyn Write + Send>>>),
+}
+
+impl Sink {
+    pub(super) fn zstd(out: Box<dyn Write + Send>) -> Result<Self, Problem> {
+        Ok(Self::Zstd(Box::new(zstd::Encoder::new(out, LEVEL).map_err(|error| unwritable(&error))?)))
+    }
+
+    /// Its head has no time and no name, so that the same lines give the same bytes.
+    pub(super) fn gzip(out: Box<dyn Write + Send>) -> Self {
+        Self::Gzip(Box::new(GzBuilder::new().write(out, Compression::default())))
+    }
 }
 
 impl Writer {
-    pub(super) fn new(schema: &Schema, out: Box<dyn Write + Send>, zstd: bool) -> Result<Self, Problem> {
-        let out = if zstd {
-            Sink::Zstd(Box::new(zstd::Encoder::new(out, LEVEL).map_err(|error| unwritable(&error))?))
-        } else {
-            Sink::Plain(out)
-        };
-        Ok(Self { out, schema: schema.clone(), lines: String::new(), taken: 0 })
+    pub(super) fn new(schema: &Schema, out: Sink) -> Self {
+        Self { out, schema: schema.clone(), lines: String::new(), taken: 0 }
     }
 
     fn put(&mut self) -> Result<(), Problem> {
@@ -50,6 +60,7 @@ impl Writer {
         match &mut self.out {
             Sink::Plain(out) => out.write_all(bytes),
             Sink::Zstd(out) => out.write_all(bytes),
+            Sink::Gzip(out) => out.write_all(bytes),
         }
         .map_err(|error| unwritable(&error))?;
         self.lines.clear();
@@ -66,7 +77,7 @@ impl RowWriter for Writer {
 
     fn bytes(&self) -> u64 {
         let taken = self.taken + self.lines.len() as u64;
-        if matches!(self.out, Sink::Zstd(_)) { taken / SAVED } else { taken }
+        if matches!(self.out, Sink::Plain(_)) { taken } else { taken / SAVED }
     }
 
     fn finish(mut self: Box<Self>) -> Result<(), Problem> {
@@ -74,6 +85,7 @@ impl RowWriter for Writer {
         let mut out = match self.out {
             Sink::Plain(out) => out,
             Sink::Zstd(out) => out.finish().map_err(|error| unwritable(&error))?,
+            Sink::Gzip(out) => out.finish().map_err(|error| unwritable(&error))?,
         };
         out.flush().map_err(|error| unwritable(&error))
     }

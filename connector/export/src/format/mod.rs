@@ -8,7 +8,7 @@
 
 pub mod avro;
 mod decimals;
-mod instants;
+pub(crate) mod instants;
 pub mod jsonl;
 pub mod parquet;
 
@@ -30,6 +30,8 @@ pub enum FileFormat {
     JsonLines,
     /// The same in one zstd frame.
     JsonLinesZstd,
+    /// The same in one gzip member.
+    JsonLinesGzip,
 }
 
 /// Writes a file of rows.
@@ -53,7 +55,9 @@ pub trait RowWriter: Send {
 impl FileFormat {
     /// By its name in manifests and on the command line.
     pub fn named(name: &str) -> Option<Self> {
-        [Self::Parquet, Self::Avro, Self::JsonLines, Self::JsonLinesZstd].into_iter().find(|each| each.name() == name)
+        [Self::Parquet, Self::Avro, Self::JsonLines, Self::JsonLinesZstd, Self::JsonLinesGzip]
+            .into_iter()
+            .find(|each| each.name() == name)
     }
 
     /// Its name in manifests and on the command line.
@@ -63,6 +67,7 @@ impl FileFormat {
             Self::Avro => "avro",
             Self::JsonLines => "jsonl",
             Self::JsonLinesZstd => "jsonl.zst",
+            Self::JsonLinesGzip => "jsonl.gz",
         }
     }
 
@@ -84,8 +89,9 @@ impl FileFormat {
         Ok(match self {
             Self::Parquet => Box::new(parquet::Writer::new(schema, facts, out)?),
             Self::Avro => Box::new(avro::Writer::new(schema, facts, out)?),
-            Self::JsonLines => Box::new(jsonl::Writer::new(schema, out, false)?),
-            Self::JsonLinesZstd => Box::new(jsonl::Writer::new(schema, out, true)?),
+            Self::JsonLines => Box::new(jsonl::Writer::new(schema, jsonl::Sink::Plain(out))),
+            Self::JsonLinesZstd => Box::new(jsonl::Writer::new(schema, jsonl::Sink::zstd(out)?)),
+            Self::JsonLinesGzip => Box::new(jsonl::Writer::new(schema, jsonl::Sink::gzip(out))),
         })
     }
 }

@@ -5,14 +5,18 @@
 //!                                                 all collections: _manifest.json, _run.json, _SUCCESS
 //! ```
 //!
-//! Invariants: rows stand in the order of their key bytes, those of a log in that of partition and offset; the same
+//! Invariants: rows stand in the order of their key bytes, those of a log in that of partition and offset, and within
+//! each folder of `--partition-by` so; the same
 //! anchor under the same flags gives the same bytes, whatever the budget of memory and however often it was killed;
 //! `_SUCCESS` comes after everything else is on disk.
 
+mod collection;
 pub mod faults;
 mod output;
+mod partition;
 mod recount;
 mod shape;
+mod spread;
 mod table;
 pub mod transfer;
 
@@ -23,18 +27,15 @@ use moorline_pipeline::error::{Failure, Problem, Result};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use crate::canonical::Canonical;
 use crate::destination::{self, Destination, occupied};
-use crate::fold::Fold;
 use crate::format::FileFormat;
 use crate::journal::Journal;
 use crate::manifest::{self, Collection, Manifest, Mode, Range};
-use crate::schema::Schema;
 use crate::select::{Selection, Source};
-use crate::state::{self, StateDigest};
+use crate::state;
 
-use output::{Form, Output};
-use recount::Recount;
+use collection::Prepared;
+pub use partition::PartitionBy;
 pub(crate) use table::unframed;
 pub use table::{Record, Row, Table, Texts};
 
@@ -76,6 +77,8 @@ pub struct Plan<'a> {
     pub format: FileFormat,
     /// Fields; empty for all.
     pub columns: &'a [String],
+    /// Fields that rows are parted into folders by.
+    pub partition_by: &'a [PartitionBy],
     /// `field.metadata.prefix`.
     pub metadata_prefix: &'a str,
     /// Bytes that records may take in memory while they are folded.
@@ -120,6 +123,15 @@ pub struct Summary {
     pub collections: Vec<Collection>,
 }
 
+/// Whether all rows can be made as they are asked for; nothing is read or written.
+pub fn check(plan: &Plan<'_>) -> Result<(), Problem> {
+    prepare(plan).map(drop)
+}
+
+fn prepare(plan: &Plan<'_>) -> Result<Vec<Prepared>, Problem> {
+    plan.schemas.iter().map(|schemas| collection::prepare(plan, schemas)).collect()
+}
+
 /// Replays. Blocks.
 pub fn run(
     plan: &Plan<'_>,
@@ -127,17 +139,18 @@ pub fn run(
     records: &dyn Records,
     observe: &mut dyn FnMut(&Progress<'_>),
 ) -> Result<Summary> {
+    let prepared = prepare(plan).map_err(Failure::halt)?;
     let binding = binding(plan);
     let mut journal = begin(plan, destination, &binding).map_err(Failure::halt)?;
     faults::pass("journal.begun");
     let mut spilled = 0;
     let mut collections = Vec::new();
-    for (source, schemas) in plan.selection.sources.iter().zip(plan.schemas) {
+    for (source, prepared) in plan.selection.sources.iter().zip(&prepared) {
         if let Some(done) = journal.done(&source.cut.namespace) {
             collections.push(done.clone());
             continue;
         }
-        let (collection, bytes) = replay(plan, source, schemas, destination, records, observe)?;
+        let (collection, bytes) = collection::replay(plan, source, prepared, destination, records, observe)?;
         faults::pass("collection.written");
         journal.finished(&collection).map_err(Failure::halt)?;
         faults::pass("collection.noted");
@@ -150,6 +163,7 @@ pub fn run(
         connector: plan.connector.to_owned(),
         mode: plan.mode,
         file_format: plan.format.name().to_owned(),
+        partition_by: plan.partition_by.iter().map(ToString::to_string).collect(),
         at: selection.at.clone(),
         from: selection.from.clone(),
         history: selection.history.clone(),
@@ -203,6 +217,7 @@ fn binding(plan: &Plan<'_>) -> String {
         plan.mode,
         plan.format.name(),
         plan.columns,
+        plan.partition_by.iter().map(ToString::to_string).collect::<Vec<_>>(),
         plan.metadata_prefix,
         plan.file_bytes,
         readers,
@@ -251,138 +266,4 @@ pub fn name_of(namespace: &str) -> String {
         }
     }
     String::from_utf8_lossy(&name).into_owned()
-}
-
-fn replay(
-    plan: &Plan<'_>,
-    source: &Source,
-    schemas: &Schemas,
-    destination: &dyn Destination,
-    records: &dyn Records,
-    observe: &mut dyn FnMut(&Progress<'_>),
-) -> Result<(Collection, u64)> {
-    let namespace = source.cut.namespace.as_str();
-    if schemas.values.is_empty() {
-        // Nothing was ever written: there is no schema yet, and no row.
-        return Ok((facts(plan, source, None, &RecordsOf::default(), Vec::new()), 0));
-    }
-    let texts = Texts {
-        key: &schemas.key,
-        values: &schemas.values,
-        newest: schemas.newest,
-        reader: schemas.reader.as_deref(),
-        columns: plan.columns,
-        metadata_prefix: plan.metadata_prefix,
-    };
-    let table = Table::new(plan.mode, &texts).map_err(Failure::halt)?;
-    let metadata = [
-        ("moorline.anchor".to_owned(), plan.selection.at.anchors.join(",")),
-        ("moorline.cut".to_owned(), plan.selection.at.time.clone()),
-        ("moorline.namespace".to_owned(), namespace.to_owned()),
-    ];
-    let form = Form {
-        format: plan.format,
-        schema: table.schema(),
-        metadata: metadata.to_vec(),
-        folder: name_of(namespace),
-        file_bytes: plan.file_bytes,
-        // A log is written while it is read, and counted only then.
-        held_back: plan.mode == Mode::Log,
-    };
-    let mut output = Output::new(destination, form);
-    let canonical = Canonical::new(table.schema(), plan.metadata_prefix);
-    let mut of = RecordsOf { digested: plan.mode == Mode::State && plan.columns.is_empty(), ..RecordsOf::default() };
-    let (total, mut done) = (source.records() as u64, 0u64);
-    let mut form = Vec::new();
-    let mut write = |record: &Record<'_>, of: &mut RecordsOf, output: &mut Output<'_>| {
-        let Some(row) = table.row(record)? else { return Ok(()) };
-        of.rows += 1;
-        of.deletes += u64::from(row.deleted && plan.mode == Mode::Difference);
-        if of.digested {
-            form.clear();
-            canonical.write(&row.datum, &mut form);
-            of.state.add(&form);
-        }
-        output.write(record.key, &row.datum)
-    };
-    let work_dir = plan.work_dir.clone().unwrap_or_else(|| destination.staging());
-    let mut fold = Fold::new(plan.memory_bytes, &work_dir);
-    let mut recount = Recount::default();
-    // A log stands in the order of its partitions, so they are read one after the other.
-    let portions: Vec<&[Range]> =
-        if plan.mode == Mode::Log { source.ranges.chunks(1).collect() } else { vec![source.ranges.as_slice()] };
-    for ranges in portions {
-        records.read(&source.cut.topic, ranges, &mut |record| {
-            recount.add(record.partition, record.key, record.value);
-            done += 1;
-            if done.is_multiple_of(1024) {
-                observe(&Progress { namespace, step: "reading", done, of: total });
-            }
-            match plan.mode {
-                Mode::Log => write(record, &mut of, &mut output),
-                _ => fold.add(record.partition, record.offset, record.key, record.value),
-            }
-        })?;
-    }
-    recount.check(source).map_err(Failure::halt)?;
-    faults::pass("records.read");
-    of.digest = Some(recount.digest().to_hex());
-    let rest = || -> Result<u64, Problem> {
-        let mut sorted = fold.finish()?;
-        while let Some(last) = sorted.pull()? {
-            let value = last.value.as_deref();
-            let (partition, offset) = (last.partition, last.offset);
-            write(&Record { partition, offset, timestamp: None, key: &last.key, value }, &mut of, &mut output)?;
-            if of.rows.is_multiple_of(1024) {
-                observe(&Progress { namespace, step: "writing", done: of.rows, of: total });
-            }
-        }
-        Ok(sorted.spilled())
-    };
-    let spilled = rest().map_err(Failure::halt)?;
-    let files = output.finish().map_err(Failure::halt)?;
-    Ok((facts(plan, source, Some(table.schema()), &of, files), spilled))
-}
-
-/// What was found of a collection's records.
-#[derive(Default)]
-struct RecordsOf {
-    rows: u64,
-    deletes: u64,
-    digested: bool,
-    state: StateDigest,
-    digest: Option<String>,
-}
-
-fn facts(
-    plan: &Plan<'_>,
-    source: &Source,
-    schema: Option<&Schema>,
-    of: &RecordsOf,
-    files: Vec<manifest::File>,
-) -> Collection {
-    let cut = &source.cut;
-    Collection {
-        namespace: cut.namespace.clone(),
-        epoch: cut.epoch.clone(),
-        export: cut.export.clone(),
-        exact: cut.exact,
-        complete: cut.export_complete,
-        scope: cut.scope.clone(),
-        topic: cut.topic.clone(),
-        topic_id: cut.topic_id.clone(),
-        key_schema_id: cut.key_schema_id,
-        value_schema_ids: cut.value_schema_ids.clone(),
-        schema_digests: cut.schema_digests.clone(),
-        schema: schema.map_or(serde_json::Value::Null, |schema| schema.json().clone()),
-        metadata_prefix: plan.metadata_prefix.to_owned(),
-        counts: cut.records,
-        records: source.records(),
-        records_digest: of.digest.clone(),
-        partitions: source.ranges.clone(),
-        rows: of.rows,
-        deletes: of.deletes,
-        state_digest: of.digested.then(|| of.state.to_hex()),
-        files,
-    }
 }

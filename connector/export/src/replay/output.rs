@@ -5,13 +5,16 @@
 
 use moorline_pipeline::error::Problem;
 
-use super::faults;
+use super::{faults, partition};
 use crate::datum::Datum;
 use crate::destination::Destination;
 use crate::destination::staged::Staged;
 use crate::format::{FileFormat, RowWriter};
 use crate::manifest::File;
 use crate::schema::Schema;
+
+/// Folders that a collection may have.
+const MOST_FOLDERS: usize = 20_000;
 
 /// What files are made of.
 pub(super) struct Form<'a> {
@@ -33,9 +36,12 @@ pub(super) struct Output<'a> {
     current: Option<Current>,
     held: Vec<(Staged, File)>,
     files: Vec<File>,
+    /// Of folders, one after the other.
+    folders: usize,
 }
 
 struct Current {
+    folder: String,
     file: Box<dyn RowWriter>,
     staged: Staged,
     rows: u64,
@@ -45,10 +51,18 @@ struct Current {
 
 impl<'a> Output<'a> {
     pub(super) fn new(destination: &'a dyn Destination, form: Form<'a>) -> Self {
-        Self { destination, form, current: None, held: Vec::new(), files: Vec::new() }
+        Self { destination, form, current: None, held: Vec::new(), files: Vec::new(), folders: 0 }
     }
 
-    pub(super) fn write(&mut self, key: &[u8], row: &Datum<'_>) -> Result<(), Problem> {
+    /// Writes a row into a folder below the collection's, or into that for an empty name; rows of one come together.
+    pub(super) fn write(&mut self, folder: &str, key: &[u8], row: &Datum<'_>) -> Result<(), Problem> {
+        if self.current.as_ref().is_none_or(|current| current.folder != folder) {
+            self.end_file()?;
+            self.folders += 1;
+            if self.folders > MOST_FOLDERS && !folder.is_empty() {
+                return Err(partition::too_many(MOST_FOLDERS));
+            }
+        }
         let current = match &mut self.current {
             Some(current) => current,
             None => {
@@ -57,7 +71,8 @@ impl<'a> Output<'a> {
                 let (staged, out) = Staged::create(self.destination.staging().join(name))?;
                 let file = self.form.format.writer(self.form.schema, &self.form.metadata, out);
                 let file = file.map_err(|problem| staged.refused(problem))?;
-                self.current.insert(Current { file, staged, rows: 0, first: key.to_vec(), last: Vec::new() })
+                let (folder, first) = (folder.to_owned(), key.to_vec());
+                self.current.insert(Current { folder, file, staged, rows: 0, first, last: Vec::new() })
             }
         };
         current.file.write(row).map_err(|problem| current.staged.refused(problem))?;
@@ -68,11 +83,13 @@ impl<'a> Output<'a> {
     }
 
     fn end_file(&mut self) -> Result<(), Problem> {
-        let Some(Current { file, staged, rows, first, last }) = self.current.take() else { return Ok(()) };
+        let Some(Current { folder, file, staged, rows, first, last }) = self.current.take() else { return Ok(()) };
         file.finish().map_err(|problem| staged.refused(problem))?;
         faults::pass("file.staged");
         let number = self.files.len() + self.held.len();
-        let name = format!("{}/part-{number:05}.{}", self.form.folder, self.form.format.extension());
+        let below = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+        // Numbers go on from folder to folder, so that no two names differ in capitals alone.
+        let name = format!("{}/{below}part-{number:05}.{}", self.form.folder, self.form.format.extension());
         let (bytes, sha256) = staged.facts();
         let (first_key, last_key) = (hex::encode(first), hex::encode(last));
         let file = File { name, rows, bytes, sha256, first_key, last_key };

@@ -21,7 +21,7 @@ use clap::{Args, ValueEnum};
 use moorline_export::destination::{Destination, Folder, occupied};
 use moorline_export::format::FileFormat;
 use moorline_export::manifest::Mode;
-use moorline_export::replay::{self, Plan};
+use moorline_export::replay::{self, PartitionBy, Plan};
 use moorline_pipeline::error::Problem;
 use moorline_sink_kafka::TopicReader;
 use serde_json::json;
@@ -67,7 +67,7 @@ pub(crate) struct Replay {
     #[arg(default_value_if("to_topic", ArgPredicate::IsPresent, "."))]
     out: String,
     /// Topic that one collection's records are copied into, in place of files; the last record is a marker
-    #[arg(long, value_name = "TOPIC", conflicts_with_all = ["out", "format", "columns", "reader_schema", "schema_version"])]
+    #[arg(long, value_name = "TOPIC", conflicts_with_all = ["out", "format", "columns", "partition_by", "reader_schema", "schema_version"])]
     to_topic: Option<String>,
     /// Make that topic with cleanup.policy=compact, where it is missing; else it keeps everything
     #[arg(long, requires = "to_topic", conflicts_with = "log")]
@@ -84,6 +84,9 @@ pub(crate) struct Replay {
     /// Version of the topic's value schema that rows are brought to, in place of the newest at the cut
     #[arg(long, value_name = "N")]
     schema_version: Option<u32>,
+    /// Parts rows into folders by a field, or by the `:year`, `:month`, `:day` or `:hour` of one; commas between them
+    #[arg(long, value_name = "FIELD[:PART]", value_delimiter = ',')]
+    partition_by: Vec<PartitionBy>,
     /// Bytes after which a new file is begun
     #[arg(long, value_name = "BYTES", default_value_t = 256 << 20)]
     file_bytes: u64,
@@ -125,6 +128,9 @@ pub(crate) enum Format {
     /// The same, compressed
     #[value(name = "jsonl.zst")]
     JsonlZstd,
+    /// The same, compressed for readers that know gzip only
+    #[value(name = "jsonl.gz")]
+    JsonlGzip,
 }
 
 /// Replays.
@@ -149,11 +155,6 @@ pub(crate) fn run(args: &Replay, global: &Global) -> Result<Exit, Failed> {
     let reader = TopicReader::open(&wiring::kafka(&config)?)?;
     let (selection, schemas) = gather::all(args, &config, &reader, &runtime)?;
     let records = records::Topics { reader: &reader };
-    if args.dry_run {
-        let forecast = forecast::of(&selection, &reader, args.memory_bytes as u64)?;
-        messages::data(&if global.output == Form::Json { forecast.machine() } else { forecast.human() })?;
-        return Ok(Exit::Done);
-    }
     let plan = Plan {
         connector: &config.name,
         selection: &selection,
@@ -161,6 +162,7 @@ pub(crate) fn run(args: &Replay, global: &Global) -> Result<Exit, Failed> {
         mode: args.mode(),
         format: args.format.of(),
         columns: &args.columns,
+        partition_by: &args.partition_by,
         metadata_prefix: &config.field_metadata_prefix,
         memory_bytes: args.memory_bytes,
         file_bytes: args.file_bytes,
@@ -168,6 +170,12 @@ pub(crate) fn run(args: &Replay, global: &Global) -> Result<Exit, Failed> {
         resume: args.resume,
         overwrite: args.overwrite,
     };
+    replay::check(&plan)?;
+    if args.dry_run {
+        let forecast = forecast::of(&selection, &reader, args.memory_bytes as u64)?;
+        messages::data(&if global.output == Form::Json { forecast.machine() } else { forecast.human() })?;
+        return Ok(Exit::Done);
+    }
     let mut progress = progress::Progress::begin(global.no_progress);
     let summary = replay::run(&plan, destination, &records, &mut |now| progress.show(now))?;
     drop(progress);
@@ -230,6 +238,7 @@ impl Format {
             Self::Avro => FileFormat::Avro,
             Self::Jsonl => FileFormat::JsonLines,
             Self::JsonlZstd => FileFormat::JsonLinesZstd,
+            Self::JsonlGzip => FileFormat::JsonLinesGzip,
         }
     }
 }

@@ -1,0 +1,235 @@
+//! One collection, from its records to its files.
+//!
+//! ```text
+//! records ──> counted, digested ──> fold by key ──> rows ──> files
+//!                                        └─ with folders ──> sorted by folder ──┘
+//! ```
+//!
+//! Invariants: records are counted and digested before any file has its name; what was found stands in the manifest.
+
+use std::path::Path;
+
+use moorline_pipeline::error::{Failure, Problem, Result};
+
+use super::output::{Form, Output};
+use super::partition::Partitions;
+use super::recount::Recount;
+use super::spread::{Spread, unpacked};
+use super::table::{Record, Table, Texts};
+use super::{Plan, Progress, Records, Schemas, faults, name_of};
+use crate::canonical::Canonical;
+use crate::destination::Destination;
+use crate::fold::Fold;
+use crate::manifest::{self, Collection, Mode, Range};
+use crate::schema::Schema;
+use crate::select::Source;
+use crate::state::StateDigest;
+
+/// Rows between two words about progress.
+const OFTEN: u64 = 1024;
+
+/// What a collection's rows are made by; `None` where nothing was ever written: there is no schema yet, and no row.
+pub(super) type Prepared = Option<(Table, Partitions)>;
+
+/// Compiles what makes rows, and refuses what can't.
+pub(super) fn prepare(plan: &Plan<'_>, schemas: &Schemas) -> Result<Prepared, Problem> {
+    if schemas.values.is_empty() {
+        return Ok(None);
+    }
+    let texts = Texts {
+        key: &schemas.key,
+        values: &schemas.values,
+        newest: schemas.newest,
+        reader: schemas.reader.as_deref(),
+        columns: plan.columns,
+        metadata_prefix: plan.metadata_prefix,
+    };
+    let table = Table::new(plan.mode, &texts)?;
+    let partitions = Partitions::new(plan.partition_by, table.schema())?;
+    Ok(Some((table, partitions)))
+}
+
+/// Rows on their way to files.
+struct Rows<'a> {
+    mode: Mode,
+    table: &'a Table,
+    canonical: Canonical,
+    form: Vec<u8>,
+    of: Found,
+    output: Output<'a>,
+}
+
+/// What was found of a collection's records.
+#[derive(Default)]
+struct Found {
+    rows: u64,
+    deletes: u64,
+    digested: bool,
+    state: StateDigest,
+    digest: Option<String>,
+}
+
+impl Rows<'_> {
+    fn write(&mut self, folder: &str, record: &Record<'_>) -> Result<(), Problem> {
+        let Some(row) = self.table.row(record)? else { return Ok(()) };
+        self.of.rows += 1;
+        self.of.deletes += u64::from(row.deleted && self.mode == Mode::Difference);
+        if self.of.digested {
+            self.form.clear();
+            self.canonical.write(&row.datum, &mut self.form);
+            self.of.state.add(&self.form);
+        }
+        self.output.write(folder, record.key, &row.datum)
+    }
+}
+
+/// Records as they come out of the fold, or straight from a log: to files, or sorted by folder first.
+struct Sorting<'a> {
+    table: &'a Table,
+    partitions: &'a Partitions,
+    spread: Option<Spread>,
+    folder: String,
+}
+
+impl<'a> Sorting<'a> {
+    fn new(plan: &Plan<'_>, table: &'a Table, partitions: &'a Partitions, budget: usize, work_dir: &Path) -> Self {
+        let spread = (!plan.partition_by.is_empty()).then(|| Spread::new(plan.mode, budget, work_dir));
+        Self { table, partitions, spread, folder: String::new() }
+    }
+
+    fn take(&mut self, record: &Record<'_>, rows: &mut Rows<'_>) -> Result<(), Problem> {
+        let Some(spread) = &mut self.spread else { return rows.write("", record) };
+        let Some(row) = self.table.row(record)? else { return Ok(()) };
+        self.folder.clear();
+        self.partitions.path(&row.datum, &mut self.folder)?;
+        spread.add(&self.folder, record)
+    }
+
+    /// Writes what was sorted, and gives the bytes that were sorted on disk.
+    fn finish(self, rows: &mut Rows<'_>, written: &mut dyn FnMut(u64)) -> Result<u64, Problem> {
+        let Some(spread) = self.spread else { return Ok(0) };
+        let mut sorted = spread.finish()?;
+        while let Some(last) = sorted.pull()? {
+            let (folder, record) = unpacked(&last).expect("what is sorted by folder was packed so");
+            rows.write(folder, &record)?;
+            written(rows.of.rows);
+        }
+        Ok(sorted.spilled())
+    }
+}
+
+/// Replays a collection; gives also how many bytes were sorted on disk.
+pub(super) fn replay(
+    plan: &Plan<'_>,
+    source: &Source,
+    prepared: &Prepared,
+    destination: &dyn Destination,
+    records: &dyn Records,
+    observe: &mut dyn FnMut(&Progress<'_>),
+) -> Result<(Collection, u64)> {
+    let namespace = source.cut.namespace.as_str();
+    let Some((table, partitions)) = prepared else {
+        return Ok((facts(plan, source, None, &Found::default(), Vec::new()), 0));
+    };
+    let metadata = [
+        ("moorline.anchor".to_owned(), plan.selection.at.anchors.join(",")),
+        ("moorline.cut".to_owned(), plan.selection.at.time.clone()),
+        ("moorline.namespace".to_owned(), namespace.to_owned()),
+    ];
+    let form = Form {
+        format: plan.format,
+        schema: table.schema(),
+        metadata: metadata.to_vec(),
+        folder: name_of(namespace),
+        file_bytes: plan.file_bytes,
+        // A log is written while it is read, and counted only then.
+        held_back: plan.mode == Mode::Log,
+    };
+    let mut rows = Rows {
+        mode: plan.mode,
+        table,
+        canonical: Canonical::new(table.schema(), plan.metadata_prefix),
+        form: Vec::new(),
+        of: Found { digested: plan.mode == Mode::State && plan.columns.is_empty(), ..Found::default() },
+        output: Output::new(destination, form),
+    };
+    let work_dir = plan.work_dir.clone().unwrap_or_else(|| destination.staging());
+    // What is folded and what is sorted by folder are in memory together.
+    let budget = if plan.partition_by.is_empty() { plan.memory_bytes } else { plan.memory_bytes / 2 };
+    let mut fold = Fold::new(budget, &work_dir);
+    let mut sorting = Sorting::new(plan, table, partitions, budget, &work_dir);
+    let mut recount = Recount::default();
+    let (total, mut done) = (source.records() as u64, 0u64);
+    // A log stands in the order of its partitions, so they are read one after the other.
+    let portions: Vec<&[Range]> =
+        if plan.mode == Mode::Log { source.ranges.chunks(1).collect() } else { vec![source.ranges.as_slice()] };
+    for ranges in portions {
+        records.read(&source.cut.topic, ranges, &mut |record| {
+            recount.add(record.partition, record.key, record.value);
+            done += 1;
+            if done.is_multiple_of(OFTEN) {
+                observe(&Progress { namespace, step: "reading", done, of: total });
+            }
+            match plan.mode {
+                Mode::Log => sorting.take(record, &mut rows),
+                _ => fold.add(record.partition, record.offset, record.key, record.value),
+            }
+        })?;
+    }
+    recount.check(source).map_err(Failure::halt)?;
+    faults::pass("records.read");
+    rows.of.digest = Some(recount.digest().to_hex());
+    let mut written = |rows: u64| {
+        if rows.is_multiple_of(OFTEN) {
+            observe(&Progress { namespace, step: "writing", done: rows, of: total });
+        }
+    };
+    let rest = || -> Result<(Vec<manifest::File>, Found, u64), Problem> {
+        let mut sorted = fold.finish()?;
+        while let Some(last) = sorted.pull()? {
+            let value = last.value.as_deref();
+            let (partition, offset) = (last.partition, last.offset);
+            sorting.take(&Record { partition, offset, timestamp: None, key: &last.key, value }, &mut rows)?;
+            written(rows.of.rows);
+        }
+        let spilled = sorted.spilled();
+        drop(sorted);
+        let spilled = spilled + sorting.finish(&mut rows, &mut written)?;
+        Ok((rows.output.finish()?, rows.of, spilled))
+    };
+    let (files, found, spilled) = rest().map_err(Failure::halt)?;
+    Ok((facts(plan, source, Some(table.schema()), &found, files), spilled))
+}
+
+fn facts(
+    plan: &Plan<'_>,
+    source: &Source,
+    schema: Option<&Schema>,
+    of: &Found,
+    files: Vec<manifest::File>,
+) -> Collection {
+    let cut = &source.cut;
+    Collection {
+        namespace: cut.namespace.clone(),
+        epoch: cut.epoch.clone(),
+        export: cut.export.clone(),
+        exact: cut.exact,
+        complete: cut.export_complete,
+        scope: cut.scope.clone(),
+        topic: cut.topic.clone(),
+        topic_id: cut.topic_id.clone(),
+        key_schema_id: cut.key_schema_id,
+        value_schema_ids: cut.value_schema_ids.clone(),
+        schema_digests: cut.schema_digests.clone(),
+        schema: schema.map_or(serde_json::Value::Null, |schema| schema.json().clone()),
+        metadata_prefix: plan.metadata_prefix.to_owned(),
+        counts: cut.records,
+        records: source.records(),
+        records_digest: of.digest.clone(),
+        partitions: source.ranges.clone(),
+        rows: of.rows,
+        deletes: of.deletes,
+        state_digest: of.digested.then(|| of.state.to_hex()),
+        files,
+    }
+}
