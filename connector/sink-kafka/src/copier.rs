@@ -10,6 +10,7 @@
 //! never aborted; memory is bounded by the bytes of a transaction.
 
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use moorline_pipeline::error::{Next, Result};
@@ -27,6 +28,9 @@ const PORTION: (usize, usize) = (1 << 20, 10_000);
 const PART_OF_TIMEOUT: u32 = 4;
 /// Bytes that a record costs beside its key and value.
 const FRAME: usize = 64;
+
+/// How long is waited for a partition to have a leader before it is asked again.
+const LEADERLESS: Duration = Duration::from_millis(100);
 
 /// Copies into one topic.
 pub struct TopicCopier {
@@ -91,12 +95,25 @@ impl TopicCopier {
         Ok(())
     }
 
-    /// The ends of all partitions; nothing is under way when they are asked for.
+    /// The ends of all partitions; nothing is under way when they are asked for. A topic that was made a moment ago may
+    /// have no leader yet, which is waited for within the limit.
     fn ends(&mut self) -> Result<Vec<i64>> {
-        let (topic, limit) = (self.topic.clone(), self.settings.request_timeout);
-        let asked = |error| fault::request(&error, "to tell a partition's offsets", &topic, Next::Retry);
+        let limit = self.settings.request_timeout;
+        let until = Instant::now() + limit;
         let client = self.producer.client();
-        (0..self.partitions).map(|p| client.watermarks(&topic, p, limit).map(|(_, end)| end).map_err(asked)).collect()
+        let mut ends = Vec::new();
+        while let Ok(partition @ 0..) = i32::try_from(ends.len())
+            && partition < self.partitions
+        {
+            match client.watermarks(&self.topic, partition, limit) {
+                Ok((_, end)) => ends.push(end),
+                Err(error) if fault::leaderless(error.code) && Instant::now() < until => thread::sleep(LEADERLESS),
+                Err(error) => {
+                    return Err(fault::request(&error, "to tell a partition's offsets", &self.topic, Next::Retry));
+                }
+            }
+        }
+        Ok(ends)
     }
 
     /// Partitions of the topic.
