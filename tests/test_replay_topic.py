@@ -179,7 +179,8 @@ def test_a_second_run_ends_the_first(stack, name, written):
     if code == 0:
         assert "finished" in second.stderr
     else:
-        assert "MOOR-7003" in first.stderr and "--resume" in first.stderr, first.stderr
+        # An answer to a commit that meets the fence may be lost: that the transaction was not ended is told then.
+        assert any(code in first.stderr for code in ("MOOR-7003", "MOOR-3010")) and "--resume" in first.stderr, first.stderr
     copy = Copy(stack, topic)
     copy.holds_to_its_marker()
     assert copy.by_key() == _folded(stack, last, f"{name}.a")

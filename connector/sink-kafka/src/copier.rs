@@ -88,15 +88,15 @@ impl TopicCopier {
         topics::remove(&client, topic, settings.request_timeout)
     }
 
-    /// Fences older copiers of the id, whose open transaction is aborted.
-    pub fn fence(&mut self) -> Result<()> {
+    /// Fences older copiers of the id, whose open transaction is aborted; whether the topic's log holds anything then.
+    pub fn fence(&mut self) -> Result<bool> {
         self.producer.init(self.settings.request_timeout)?;
         self.ends = self.ends()?;
-        Ok(())
+        Ok(self.ends.iter().any(|end| *end > 0))
     }
 
     /// The ends of all partitions; nothing is under way when they are asked for. A topic that was made a moment ago may
-    /// have no leader yet, which is waited for within the limit.
+    /// not be known to each broker yet, or have no leader, which is waited for within the limit.
     fn ends(&mut self) -> Result<Vec<i64>> {
         let limit = self.settings.request_timeout;
         let until = Instant::now() + limit;
@@ -107,7 +107,7 @@ impl TopicCopier {
         {
             match client.watermarks(&self.topic, partition, limit) {
                 Ok((_, end)) => ends.push(end),
-                Err(error) if fault::leaderless(error.code) && Instant::now() < until => thread::sleep(LEADERLESS),
+                Err(error) if young(error.code) && Instant::now() < until => thread::sleep(LEADERLESS),
                 Err(error) => {
                     return Err(fault::request(&error, "to tell a partition's offsets", &self.topic, Next::Retry));
                 }
@@ -204,6 +204,11 @@ impl Drop for TopicCopier {
             self.producer.abort();
         }
     }
+}
+
+/// What is told of a topic that was made a moment ago.
+fn young(found: i32) -> bool {
+    fault::leaderless(found) || matches!(found, code::UNKNOWN_PARTITION | code::UNKNOWN_TOPIC_OR_PART)
 }
 
 fn attach(producer: &mut Producer, topic: &str, limit: Duration) -> Result<(usize, i32)> {

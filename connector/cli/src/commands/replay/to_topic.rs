@@ -70,9 +70,9 @@ pub(super) fn run(args: &Replay, topic: &str, global: &Global, config: &Config) 
     }
     let mut target = open(args, topic, config, &settings, &reader, source)?;
     let ids = registered(&runtime, config)?;
-    target.copier.fence()?;
+    let holds = target.copier.fence()?;
     // An earlier run may have committed until it was fenced.
-    if let Some(found) = look(&reader, topic, Look::All)? {
+    if let Some(found) = holds.then(|| look(&reader, topic, Look::All)).transpose()?.flatten() {
         if found.marked {
             return Err(not_empty(topic, "the replay in it is finished").into());
         }
