@@ -145,8 +145,7 @@ def test_memory_is_bounded_while_a_fold_is_twenty_times_larger(stack, name, conn
     budget = document * count // 20
     for part in range(0, count, 60):
         # Of chance: what compresses a thousandfold is read by brokers' answers, which hold it compressed.
-        texts = [os.urandom(document // 2).hex() for _ in range(60)]
-        stack.client[name]["a"].insert_many([{"_id": part + n, "text": text} for n, text in enumerate(texts)])
+        stack.client[name]["a"].insert_many([{"_id": part + n, "bytes": os.urandom(document)} for n in range(60)])
     one = connector(f"{name}.a")
     one.until("snapshot")
     run = one.command("replay", "-c", str(one.file), "--format", "jsonl", "--out", str(tmp_path / "x"),

@@ -8,11 +8,13 @@
 //! Invariants: records are counted and digested before any file has its name; what was found stands in the manifest.
 
 use std::path::Path;
+use std::thread;
 
 use moorline_pipeline::error::{Failure, Problem, Result};
 
 use super::output::{Form, Output};
 use super::partition::Partitions;
+use super::publisher::Publisher;
 use super::recount::Recount;
 use super::spread::{Spread, unpacked};
 use super::table::{Record, Table, Texts};
@@ -50,13 +52,13 @@ pub(super) fn prepare(plan: &Plan<'_>, schemas: &Schemas) -> Result<Prepared, Pr
 }
 
 /// Rows on their way to files.
-struct Rows<'a> {
+struct Rows<'a, 'scope> {
     mode: Mode,
     table: &'a Table,
     canonical: Canonical,
     form: Vec<u8>,
     of: Found,
-    output: Output<'a>,
+    output: Output<'a, 'scope>,
 }
 
 /// What was found of a collection's records.
@@ -69,7 +71,7 @@ struct Found {
     digest: Option<String>,
 }
 
-impl Rows<'_> {
+impl Rows<'_, '_> {
     fn write(&mut self, folder: &str, record: &Record<'_>) -> Result<(), Problem> {
         let Some(row) = self.table.row(record)? else { return Ok(()) };
         self.of.rows += 1;
@@ -97,7 +99,7 @@ impl<'a> Sorting<'a> {
         Self { table, partitions, spread, folder: String::new() }
     }
 
-    fn take(&mut self, record: &Record<'_>, rows: &mut Rows<'_>) -> Result<(), Problem> {
+    fn take(&mut self, record: &Record<'_>, rows: &mut Rows<'_, '_>) -> Result<(), Problem> {
         let Some(spread) = &mut self.spread else { return rows.write("", record) };
         let Some(row) = self.table.row(record)? else { return Ok(()) };
         self.folder.clear();
@@ -106,7 +108,7 @@ impl<'a> Sorting<'a> {
     }
 
     /// Writes what was sorted, and gives the bytes that were sorted on disk.
-    fn finish(self, rows: &mut Rows<'_>, written: &mut dyn FnMut(u64)) -> Result<u64, Problem> {
+    fn finish(self, rows: &mut Rows<'_, '_>, written: &mut dyn FnMut(u64)) -> Result<u64, Problem> {
         let Some(spread) = self.spread else { return Ok(0) };
         let mut sorted = spread.finish()?;
         while let Some(last) = sorted.pull()? {
@@ -127,10 +129,29 @@ pub(super) fn replay(
     records: &dyn Records,
     observe: &mut dyn FnMut(&Progress<'_>),
 ) -> Result<(Collection, u64)> {
-    let namespace = source.cut.namespace.as_str();
     let Some((table, partitions)) = prepared else {
         return Ok((facts(plan, source, None, &Found::default(), Vec::new()), 0));
     };
+    let (files, found, spilled) = thread::scope(|scope| {
+        let publisher = Publisher::start(scope, destination);
+        write(plan, source, table, partitions, destination, publisher, records, observe)
+    })?;
+    Ok((facts(plan, source, Some(table.schema()), &found, files), spilled))
+}
+
+/// Writes the files of a collection.
+#[expect(clippy::too_many_arguments, reason = "they are what its caller was given, and a thread")]
+fn write(
+    plan: &Plan<'_>,
+    source: &Source,
+    table: &Table,
+    partitions: &Partitions,
+    destination: &dyn Destination,
+    publisher: Publisher<'_>,
+    records: &dyn Records,
+    observe: &mut dyn FnMut(&Progress<'_>),
+) -> Result<(Vec<manifest::File>, Found, u64)> {
+    let namespace = source.cut.namespace.as_str();
     let metadata = [
         ("moorline.anchor".to_owned(), plan.selection.at.anchors.join(",")),
         ("moorline.cut".to_owned(), plan.selection.at.time.clone()),
@@ -151,7 +172,7 @@ pub(super) fn replay(
         canonical: Canonical::new(table.schema(), plan.metadata_prefix),
         form: Vec::new(),
         of: Found { digested: plan.mode == Mode::State && plan.columns.is_empty(), ..Found::default() },
-        output: Output::new(destination, form),
+        output: Output::new(destination.staging(), publisher, form),
     };
     let work_dir = plan.work_dir.clone().unwrap_or_else(|| destination.staging());
     // What is folded and what is sorted by folder are in memory together.
@@ -197,8 +218,7 @@ pub(super) fn replay(
         let spilled = spilled + sorting.finish(&mut rows, &mut written)?;
         Ok((rows.output.finish()?, rows.of, spilled))
     };
-    let (files, found, spilled) = rest().map_err(Failure::halt)?;
-    Ok((facts(plan, source, Some(table.schema()), &found, files), spilled))
+    rest().map_err(Failure::halt)
 }
 
 fn facts(

@@ -14,6 +14,7 @@ mod collection;
 pub mod faults;
 mod output;
 mod partition;
+mod publisher;
 mod recount;
 mod shape;
 mod spread;

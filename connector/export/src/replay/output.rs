@@ -3,11 +3,13 @@
 //! Invariants: a file has its name only when it is whole, and in an output that holds them back only when all are; the
 //! same rows give the same files.
 
+use std::path::PathBuf;
+
 use moorline_pipeline::error::Problem;
 
+use super::publisher::Publisher;
 use super::{faults, partition};
 use crate::datum::Datum;
-use crate::destination::Destination;
 use crate::destination::staged::Staged;
 use crate::format::{FileFormat, RowWriter};
 use crate::manifest::File;
@@ -30,18 +32,20 @@ pub(super) struct Form<'a> {
 }
 
 /// Files of one collection.
-pub(super) struct Output<'a> {
-    destination: &'a dyn Destination,
+pub(super) struct Output<'a, 'scope> {
+    staging: PathBuf,
     form: Form<'a>,
+    publisher: Publisher<'scope>,
     current: Option<Current>,
     held: Vec<(Staged, File)>,
-    files: Vec<File>,
-    /// Of folders, one after the other.
+    /// Files that were ended.
+    ended: usize,
+    /// The folder of the row before, and how many there were.
+    folder: Option<String>,
     folders: usize,
 }
 
 struct Current {
-    folder: String,
     file: Box<dyn RowWriter>,
     staged: Staged,
     rows: u64,
@@ -49,30 +53,30 @@ struct Current {
     last: Vec<u8>,
 }
 
-impl<'a> Output<'a> {
-    pub(super) fn new(destination: &'a dyn Destination, form: Form<'a>) -> Self {
-        Self { destination, form, current: None, held: Vec::new(), files: Vec::new(), folders: 0 }
+impl<'a, 'scope> Output<'a, 'scope> {
+    pub(super) fn new(staging: PathBuf, publisher: Publisher<'scope>, form: Form<'a>) -> Self {
+        let (current, held, folder) = (None, Vec::new(), None);
+        Self { staging, form, publisher, current, held, ended: 0, folder, folders: 0 }
     }
 
     /// Writes a row into a folder below the collection's, or into that for an empty name; rows of one come together.
     pub(super) fn write(&mut self, folder: &str, key: &[u8], row: &Datum<'_>) -> Result<(), Problem> {
-        if self.current.as_ref().is_none_or(|current| current.folder != folder) {
+        if self.folder.as_deref() != Some(folder) {
             self.end_file()?;
+            self.folder = Some(folder.to_owned());
             self.folders += 1;
-            if self.folders > MOST_FOLDERS && !folder.is_empty() {
+            if self.folders > MOST_FOLDERS {
                 return Err(partition::too_many(MOST_FOLDERS));
             }
         }
         let current = match &mut self.current {
             Some(current) => current,
             None => {
-                let number = self.files.len() + self.held.len();
-                let name = format!("rows-{number:05}.{}", self.form.format.extension());
-                let (staged, out) = Staged::create(self.destination.staging().join(name))?;
+                let name = format!("rows-{:05}.{}", self.ended, self.form.format.extension());
+                let (staged, out) = Staged::create(self.staging.join(name))?;
                 let file = self.form.format.writer(self.form.schema, &self.form.metadata, out);
                 let file = file.map_err(|problem| staged.refused(problem))?;
-                let (folder, first) = (folder.to_owned(), key.to_vec());
-                self.current.insert(Current { folder, file, staged, rows: 0, first, last: Vec::new() })
+                self.current.insert(Current { file, staged, rows: 0, first: key.to_vec(), last: Vec::new() })
             }
         };
         current.file.write(row).map_err(|problem| current.staged.refused(problem))?;
@@ -83,13 +87,16 @@ impl<'a> Output<'a> {
     }
 
     fn end_file(&mut self) -> Result<(), Problem> {
-        let Some(Current { folder, file, staged, rows, first, last }) = self.current.take() else { return Ok(()) };
+        let Some(Current { file, staged, rows, first, last }) = self.current.take() else { return Ok(()) };
         file.finish().map_err(|problem| staged.refused(problem))?;
         faults::pass("file.staged");
-        let number = self.files.len() + self.held.len();
-        let below = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+        let below = match self.folder.as_deref() {
+            Some("") | None => String::new(),
+            Some(folder) => format!("{folder}/"),
+        };
         // Numbers go on from folder to folder, so that no two names differ in capitals alone.
-        let name = format!("{}/{below}part-{number:05}.{}", self.form.folder, self.form.format.extension());
+        let name = format!("{}/{below}part-{:05}.{}", self.form.folder, self.ended, self.form.format.extension());
+        self.ended += 1;
         let (bytes, sha256) = staged.facts();
         let (first_key, last_key) = (hex::encode(first), hex::encode(last));
         let file = File { name, rows, bytes, sha256, first_key, last_key };
@@ -97,21 +104,14 @@ impl<'a> Output<'a> {
             self.held.push((staged, file));
             return Ok(());
         }
-        self.publish(&staged, file)
-    }
-
-    fn publish(&mut self, staged: &Staged, file: File) -> Result<(), Problem> {
-        self.destination.publish(staged.path(), &file)?;
-        faults::pass("file.published");
-        self.files.push(file);
-        Ok(())
+        self.publisher.publish(staged, file)
     }
 
     pub(super) fn finish(mut self) -> Result<Vec<File>, Problem> {
         self.end_file()?;
-        for (staged, file) in std::mem::take(&mut self.held) {
-            self.publish(&staged, file)?;
+        for (staged, file) in self.held {
+            self.publisher.publish(staged, file)?;
         }
-        Ok(self.files)
+        self.publisher.finish()
     }
 }
