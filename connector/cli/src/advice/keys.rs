@@ -10,12 +10,13 @@ use regex::Regex;
 use serde_json::Value;
 
 /// Names with dots that are not ours: of brokers and topics, of systems, of data.
-const OTHERS: [&str; 14] = [
+const OTHERS: [&str; 15] = [
     "advertised.listeners",
     "anchor.avsc",
     "cleanup.policy",
     "config.system.preimages",
     "default.replication.factor",
+    "delete.retention.ms",
     "internal.audit",
     "max.message.bytes",
     "min.insync.replicas",
