@@ -79,6 +79,14 @@ impl Resolver {
         compile::record(writer.record(), reader.record(), "").map(|root| Self { root })
     }
 
+    /// How many bytes the row has with which these begin, and which others may follow.
+    ///
+    /// # Errors
+    /// MOOR-6102, as in [`Resolver::read`]; that a text is UTF-8 is looked at there.
+    pub fn measure(&self, bytes: &[u8]) -> Result<usize, Problem> {
+        read::Input::new(bytes).measure(&self.root).map_err(misfit)
+    }
+
     /// A datum without Confluent's frame as a row: a [`Datum::Record`] of all the reader's fields in its order.
     ///
     /// # Errors
@@ -86,16 +94,18 @@ impl Resolver {
     pub fn read<'a>(&'a self, bytes: &'a [u8]) -> Result<Datum<'a>, Problem> {
         let mut input = read::Input::new(bytes);
         let row = input.datum(&self.root).and_then(|row| input.end().map(|()| row));
-        row.map_err(|damage| {
-            Problem::new(
-                "MOOR-6102",
-                "a record does not fit its schema",
-                damage.place(),
-                damage.what(),
-                "a reader's schema must take every value that was written: let the field be null, or name an older schema\n\
-                 if the writer's own schema can't read it either, the bytes were changed, or the registry gives this id to \
-                 another schema",
-            )
-        })
+        row.map_err(misfit)
     }
+}
+
+fn misfit(damage: read::Damage) -> Problem {
+    Problem::new(
+        "MOOR-6102",
+        "a record does not fit its schema",
+        damage.place(),
+        damage.what(),
+        "a reader's schema must take every value that was written: let the field be null, or name an older schema\n\
+         if the writer's own schema can't read it either, the bytes were changed, or the registry gives this id to \
+         another schema",
+    )
 }

@@ -55,6 +55,12 @@ impl<'a> Input<'a> {
         }
     }
 
+    /// How many bytes the value of a step has.
+    pub(super) fn measure(mut self, step: &'a Step) -> Read<usize> {
+        self.skip(step)?;
+        Ok(self.at)
+    }
+
     /// The value of a step.
     pub(super) fn datum(&mut self, step: &'a Step) -> Read<Datum<'a>> {
         Ok(match step {

@@ -91,6 +91,13 @@ impl RowWriter for Writer {
     }
 }
 
+/// A row as its line, without the end.
+pub(crate) fn line(row: &Datum<'_>, schema: &Schema) -> String {
+    let mut out = String::new();
+    record(row, schema.record(), &mut out);
+    out
+}
+
 fn record(row: &Datum<'_>, record: &Record, out: &mut String) {
     let values: &[Datum<'_>] = if let Datum::Record(values) = row { values } else { &[] };
     for (place, field) in record.fields.iter().enumerate() {

@@ -11,6 +11,9 @@ mod decimals;
 pub(crate) mod instants;
 pub mod jsonl;
 pub mod parquet;
+mod read;
+
+pub use read::RowReader;
 
 use std::io::Write;
 

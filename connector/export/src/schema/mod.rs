@@ -4,6 +4,7 @@
 //! every value takes at least a byte and has a column; the tree written out whole has at most [`MOST_SHAPES`] shapes and
 //! is at most [`MOST_LEVELS`] deep, which bounds whoever walks it.
 
+mod like;
 mod parse;
 
 use std::sync::Arc;
@@ -157,6 +158,21 @@ impl Schema {
             {"name": "after", "type": ["null", *self.json], "default": null},
             {"name": "op", "type": ["null", "string"], "default": null}]});
         Self { record: Arc::new(record), json: Arc::new(json) }
+    }
+
+    /// The schema of a record of one field of the root, which is not null in it: what a topic's key is.
+    pub fn key(&self, field: &str) -> Option<Self> {
+        let field = self.record.fields.iter().find(|known| known.name == field)?;
+        let field = Field { shape: Shape { null: None, ..field.shape.clone() }, ..field.clone() };
+        let json = self.json["fields"].as_array()?.iter().find(|known| known["name"] == field.name.as_str())?.clone();
+        let record = Record { name: "Key".to_owned(), fields: vec![field], properties: Map::new() };
+        let json = serde_json::json!({"type": "record", "name": "Key", "fields": [json]});
+        Some(Self { record: Arc::new(record), json: Arc::new(json) })
+    }
+
+    /// Whether rows of the other schema have the same bytes and the same meaning; names of types do not matter.
+    pub fn is_like(&self, other: &Self) -> bool {
+        like::records(&self.record, &other.record)
     }
 
     /// The place of a field of the root.

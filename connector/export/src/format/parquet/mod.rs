@@ -4,7 +4,7 @@
 //! [`BATCH_BYTES`] and a row, which bounds memory.
 
 mod columns;
-mod types;
+pub(super) mod types;
 
 use std::io::Write;
 use std::sync::Arc;

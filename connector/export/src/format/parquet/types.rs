@@ -25,7 +25,7 @@ fn named(name: &str, shape: &Shape) -> Arc<Field> {
 }
 
 /// The type of a shape's values.
-pub(super) fn ty(shape: &Shape) -> DataType {
+pub(in crate::format) fn ty(shape: &Shape) -> DataType {
     let utc = || Some(Arc::from("UTC"));
     match (&shape.kind, shape.logical) {
         (_, Some(Logical::Decimal { precision, scale })) => match i8::try_from(scale) {
