@@ -15,7 +15,7 @@ pub mod faults;
 mod output;
 mod partition;
 mod publisher;
-mod recount;
+pub(crate) mod recount;
 mod shape;
 mod spread;
 mod table;
