@@ -49,7 +49,7 @@ pub(super) fn all(
         allow_inexact: args.allow_inexact,
     };
     let registry = wiring::registry(config)?;
-    let mut now = Now { reader, registry: &registry, runtime, topics: fetch::Topics::new() };
+    let mut now = Now::new(reader, &registry, runtime);
     let found = select::find(&read.log, &request).map_err(|problem| Failure::halt(unread(problem, &read, &request)));
     let found = found.and_then(|selection| now.texts(&selection).map(|texts| (selection, texts)));
     let (selection, texts) = match found {
@@ -104,18 +104,43 @@ fn asked(args: &Replay, topic: &str, registry: &SchemaRegistry, runtime: &Runtim
 }
 
 /// Topics and registry as they are now.
-struct Now<'a> {
+pub(in crate::commands) struct Now<'a> {
     reader: &'a TopicReader,
     registry: &'a SchemaRegistry,
     runtime: &'a Runtime,
     topics: fetch::Topics,
 }
 
-impl Now<'_> {
+impl<'a> Now<'a> {
+    /// Nothing is asked yet.
+    pub(in crate::commands) fn new(
+        reader: &'a TopicReader,
+        registry: &'a SchemaRegistry,
+        runtime: &'a Runtime,
+    ) -> Self {
+        Self { reader, registry, runtime, topics: fetch::Topics::new() }
+    }
+
+    /// The schemas of one source, where its topic and the registry are what the anchors name.
+    pub(in crate::commands) fn schemas(&mut self, source: &Source) -> Result<Schemas> {
+        self.check(std::slice::from_ref(source))?;
+        let mut texts = self.of_source(source)?.into_iter();
+        let Some(key) = texts.next() else { return Ok(Schemas::default()) };
+        let values: BTreeMap<i32, String> = source.cut.value_schema_ids.iter().copied().zip(texts).collect();
+        let newest = self.newest(source, &values)?;
+        Ok(Schemas { key, values, newest, reader: None })
+    }
+
     /// The texts of each source's schemas, the key's first, where topics and registry are what the anchors name.
     fn texts(&mut self, selection: &Selection) -> Result<Vec<Vec<String>>> {
-        fetch::topics(self.reader, selection.sources.iter().map(|source| &source.cut), &mut self.topics)?;
-        for source in &selection.sources {
+        self.check(&selection.sources)?;
+        selection.sources.iter().map(|source| self.of_source(source)).collect()
+    }
+
+    /// Whether the topics are what the anchors name.
+    fn check(&mut self, sources: &[Source]) -> Result<()> {
+        fetch::topics(self.reader, sources.iter().map(|source| &source.cut), &mut self.topics)?;
+        for source in sources {
             let now = self.topics.get(&source.cut.topic).and_then(Option::as_ref).map(|facts| TopicNow {
                 id: facts.id.clone(),
                 partitions: facts.partitions,
@@ -123,7 +148,7 @@ impl Now<'_> {
             });
             topics::check(source, now.as_ref()).map_err(Failure::halt)?;
         }
-        selection.sources.iter().map(|source| self.of_source(source)).collect()
+        Ok(())
     }
 
     /// Nothing where no record was ever written: there is no schema yet.

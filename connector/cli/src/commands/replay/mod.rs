@@ -8,9 +8,9 @@
 
 mod certified;
 mod forecast;
-mod gather;
+pub(super) mod gather;
 mod progress;
-mod records;
+pub(super) mod records;
 mod to_topic;
 
 use std::path::{Path, PathBuf};

@@ -16,8 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(300);
 const SLOWEST: u64 = 500;
 
 /// The topics of a broker.
-pub(super) struct Topics<'a> {
-    pub(super) reader: &'a TopicReader,
+pub(in crate::commands) struct Topics<'a> {
+    pub(in crate::commands) reader: &'a TopicReader,
 }
 
 impl Records for Topics<'_> {

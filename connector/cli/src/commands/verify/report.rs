@@ -5,6 +5,7 @@
 use std::fmt::Write as _;
 
 use moorline_export::verify::{Verdict, overall};
+use moorline_pipeline::certificate::Certificate;
 use moorline_pipeline::error::Problem;
 use moorline_pipeline::model::ClusterTime;
 use serde_json::{Value, json};
@@ -18,11 +19,19 @@ use crate::messages;
 pub(super) struct Report {
     pub(super) connector: String,
     pub(super) against: &'static str,
+    pub(super) sides: Sides,
     pub(super) anchor: String,
     pub(super) cut: ClusterTime,
     pub(super) took_s: f64,
     pub(super) ranges: Vec<Range>,
 }
+
+/// What the two numbers of a range count, as nouns: what it is held against, and the export.
+pub(super) type Sides = [&'static str; 2];
+pub(super) const SOURCE_EXPORT: Sides = ["source", "export"];
+pub(super) const TOPIC_FILES: Sides = ["topic", "files"];
+pub(super) const MANIFEST_FILES: Sides = ["manifest", "files"];
+pub(super) const RECORDS_DOCUMENTS: Sides = ["records", "documents"];
 
 /// What was found of one range: here always a whole collection.
 #[derive(Debug)]
@@ -38,6 +47,10 @@ pub(super) struct Range {
     pub(super) difference_count: u64,
     /// Of the export's state, see docs/state-digest.md.
     pub(super) state_digest: Option<String>,
+    /// Over the records of the topic, as in the anchor.
+    pub(super) records_digest: Option<String>,
+    /// The certificate that the verdict rests on, where nothing can be read any more.
+    pub(super) certificate: Option<Certificate>,
     pub(super) differences: Vec<Difference>,
     /// Why the verdict is not ACCEPT.
     pub(super) reasons: Vec<Problem>,
@@ -47,10 +60,40 @@ pub(super) struct Range {
 #[derive(Debug)]
 pub(super) struct Difference {
     pub(super) key: String,
-    /// `missing`, `differs`, `ghost`.
+    /// `missing`, `differs`, `ghost`, `doubled`, `misplaced`.
     pub(super) kind: &'static str,
+    /// Where it stands; empty where that is not told.
+    pub(super) place: String,
     /// Path, the source's value, the export's.
     pub(super) fields: Vec<(String, Value, Value)>,
+}
+
+impl From<moorline_export::verify::Difference> for Difference {
+    fn from(found: moorline_export::verify::Difference) -> Self {
+        Self { key: found.key, kind: found.kind.word(), place: found.place, fields: found.fields }
+    }
+}
+
+impl Range {
+    /// Nothing is found yet.
+    pub(super) fn new(namespace: &str, epoch: &str, export: &str) -> Self {
+        Self {
+            namespace: namespace.to_owned(),
+            epoch: epoch.to_owned(),
+            export: export.to_owned(),
+            verdict: Verdict::Unsupported,
+            source_documents: 0,
+            export_documents: 0,
+            equal: 0,
+            held_out: 0,
+            difference_count: 0,
+            state_digest: None,
+            records_digest: None,
+            certificate: None,
+            differences: Vec::new(),
+            reasons: Vec::new(),
+        }
+    }
 }
 
 impl Report {
@@ -67,8 +110,10 @@ pub(super) fn human(report: &Report) -> String {
         words::instant(report.cut),
         report.cut
     );
-    let mut table =
-        plain(&["COLLECTION", "VERDICT", "SOURCE", "EXPORT", "EQUAL", "HELD OUT", "DIFFERENT"], &[2, 3, 4, 5, 6]);
+    let [one, other] = report.sides;
+    let (head, tail) = (one.to_uppercase(), other.to_uppercase());
+    let columns = ["COLLECTION", "VERDICT", &head, &tail, "EQUAL", "HELD OUT", "DIFFERENT"];
+    let mut table = plain(&columns, &[2, 3, 4, 5, 6]);
     let count = |number: u64| words::count(i64::try_from(number).unwrap_or(i64::MAX));
     for range in &report.ranges {
         table.add_row([
@@ -85,26 +130,47 @@ pub(super) fn human(report: &Report) -> String {
     for range in &report.ranges {
         for difference in &range.differences {
             let what = match difference.kind {
-                "missing" => "is missing in the export".to_owned(),
-                "ghost" => "is in the export only".to_owned(),
+                "missing" => format!("is missing in the {other}"),
+                "ghost" => format!("is in the {other} only"),
+                "doubled" => format!("stands twice: {}", difference.place),
+                "misplaced" => format!("is not in its place: {}", difference.place),
                 _ => {
                     let field = |(path, source, export): &(String, Value, Value)| {
-                        format!("{path} is {source} at the source, {export} in the export")
+                        let at = if one == "source" { "at" } else { "in" };
+                        format!("{path} is {source} {at} the {one}, {export} in the {other}")
                     };
                     difference.fields.iter().map(field).collect::<Vec<_>>().join("; ")
                 }
             };
             let _ = writeln!(out, "{}  {}  {what}", range.namespace, difference.key);
         }
+        if let Some(certificate) = &range.certificate {
+            let _ = writeln!(out, "{}  {}", range.namespace, rests_on(certificate));
+        }
         let hidden = range.difference_count.saturating_sub(range.differences.len() as u64);
         if hidden > 0 {
             let _ = writeln!(out, "{}  ... {} more", range.namespace, count(hidden));
         }
     }
-    let documents = report.ranges.iter().map(|range| range.source_documents).sum();
+    let read = |range: &Range| if one == "source" { range.source_documents } else { range.export_documents };
+    let documents = report.ranges.iter().map(read).sum();
     let (verdict, documents, took) = (report.verdict(), count(documents), report.took_s);
     let _ = writeln!(out, "\nverdict  {verdict}   {documents} documents read in {took:.1} s");
+    if report.sides == MANIFEST_FILES {
+        out.push_str("proven   what the files hold is what _manifest.json says; Kafka was not asked\n");
+    }
     out
+}
+
+/// What a verdict rests on, where nothing was read.
+fn rests_on(certificate: &Certificate) -> String {
+    format!(
+        "rests on a certificate: {} by {} at {}, {}",
+        certificate.verdict,
+        certificate.method,
+        words::milliseconds(certificate.read_ms),
+        certificate.tool
+    )
 }
 
 pub(super) fn machine(report: &Report) -> String {
@@ -120,7 +186,7 @@ pub(super) fn machine(report: &Report) -> String {
                         json!({"path": path, "source": source, "export": export})
                     };
                     let fields: Vec<Value> = d.fields.iter().map(field).collect();
-                    json!({"key": d.key, "kind": d.kind, "fields": fields})
+                    json!({"key": d.key, "kind": d.kind, "place": d.place, "fields": fields})
                 })
                 .collect();
             json!({
@@ -136,6 +202,9 @@ pub(super) fn machine(report: &Report) -> String {
                 "difference_count": range.difference_count,
                 "state_digest": range.state_digest,
                 "state_digest_algorithm": range.state_digest.as_ref().map(|_| moorline_export::state::ALGORITHM),
+                "records_digest": range.records_digest,
+                "certificate": range.certificate.as_ref().map(|c| json!({"method": c.method, "anchor": c.anchor,
+                    "verdict": c.verdict, "read_ms": c.read_ms, "tool": c.tool})),
                 "differences": differences,
                 "reasons": range.reasons.iter().map(messages::object).collect::<Vec<_>>(),
             })
@@ -145,6 +214,7 @@ pub(super) fn machine(report: &Report) -> String {
         "version": 1,
         "connector": report.connector,
         "against": report.against,
+        "held_against": report.sides[0],
         "anchor": report.anchor,
         "cut": report.cut,
         "time": words::instant(report.cut),

@@ -26,11 +26,11 @@ use moorline_runtime::contracts::Contracts;
 use moorline_sink_kafka::{SchemaRegistry, TopicReader};
 use moorline_source_mongodb::MongoSource;
 
-use super::Verify;
-use super::report::{Range, Report};
+use super::report::{self, Range, Report};
+use super::{Verify, certified};
 use crate::commands::anchors::fetch;
 use crate::failure::Failed;
-use crate::{own_topics, wiring};
+use crate::{certificates, own_topics, wiring};
 
 /// How long the source may be silent before it counts as not reached.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -110,10 +110,16 @@ pub(super) async fn run(args: &Verify, config: &Config) -> Result<Report, Failed
             return Err(standing::not_in_cut(name).into());
         }
     }
+    if ranges.iter().any(|range| range.verdict == Verdict::Unsupported) {
+        let known = blocking(|| certificates::read(&bench.reader, &config.certificate_topic_name, &config.name))?;
+        let ids: Vec<&str> = cut.anchors.iter().map(|anchor| anchor.id.as_str()).collect();
+        ranges.iter_mut().for_each(|range| certified::earlier(range, &ids, &known.certificates));
+    }
     bench.source.close(Duration::from_secs(1)).await;
     Ok(Report {
         connector: config.name.clone(),
         against: "source",
+        sides: report::SOURCE_EXPORT,
         anchor: cut.id().unwrap_or("-").to_owned(),
         cut: cut.time,
         took_s: began.elapsed().as_secs_f64(),
@@ -130,25 +136,8 @@ fn blocking<T>(work: impl FnOnce() -> T) -> T {
     tokio::task::block_in_place(work)
 }
 
-fn range_of(collection: &CollectionCut) -> Range {
-    Range {
-        namespace: collection.namespace.clone(),
-        epoch: collection.epoch.clone(),
-        export: collection.export.clone(),
-        verdict: Verdict::Unsupported,
-        source_documents: 0,
-        export_documents: 0,
-        equal: 0,
-        held_out: 0,
-        difference_count: 0,
-        state_digest: None,
-        differences: Vec::new(),
-        reasons: Vec::new(),
-    }
-}
-
 async fn collection_verdict(bench: &Bench, anchor: &Anchor, collection: &CollectionCut) -> Result<Range, Failure> {
-    let mut range = range_of(collection);
+    let mut range = Range::new(&collection.namespace, &collection.epoch, &collection.export);
     let unproven = |mut range: Range, why: Problem| {
         range.verdict = Verdict::Unsupported;
         range.reasons.push(why);

@@ -77,9 +77,16 @@ pub(super) async fn settle(
                     unproven += 1;
                     continue;
                 }
-                Some(_) => Difference { key: plans.key(&suspect.key), kind: "missing", fields: Vec::new() },
+                Some(_) => Difference {
+                    key: plans.key(&suspect.key),
+                    kind: "missing",
+                    place: String::new(),
+                    fields: Vec::new(),
+                },
             },
-            (SuspectKind::Ghost, _) => Difference { key: plans.key(&suspect.key), kind: "ghost", fields: Vec::new() },
+            (SuspectKind::Ghost, _) => {
+                Difference { key: plans.key(&suspect.key), kind: "ghost", place: String::new(), fields: Vec::new() }
+            }
             // Whether an older schema explains it can't be told without the document.
             (SuspectKind::Differs, Again::Over) => {
                 unproven += 1;
@@ -94,7 +101,9 @@ pub(super) async fn settle(
                     unproven += 1;
                     continue;
                 }
-                Compared::Differs(fields) => Difference { key: plans.key(&suspect.key), kind: "differs", fields },
+                Compared::Differs(fields) => {
+                    Difference { key: plans.key(&suspect.key), kind: "differs", place: String::new(), fields }
+                }
             },
         };
         different += 1;
