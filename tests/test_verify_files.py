@@ -15,7 +15,7 @@ from oracle import doctored, state_digest
 from oracle.others import Programs
 from test_types import FIELDS
 
-FORMATS = ("parquet", "avro", "jsonl", "jsonl.zst")
+FORMATS = ("parquet", "avro", "jsonl", "jsonl.zst", "jsonl.gz")
 
 # Rows of a Parquet file as JSON lines, and back; a column named behind `text` becomes one of text.
 _PYARROW = """
@@ -326,7 +326,7 @@ def test_none_is_found_where_there_is_none(stack, name, connector, tmp_path):
     one.until("anchor")
     for file_format in FORMATS:
         for case, flags in {"state": (), "parts": ("--file-bytes", "2000"), "log": ("--log",), "changes": ("--from", first),
-                            "columns": ("--columns", "_id,string"), "no-key": ("--columns", "string,boolean")}.items():
+                            "columns": ("--columns", "_id,string"), "folders": ("--partition-by", "boolean"), "no-key": ("--columns", "string,boolean")}.items():
             out = _replay(one, tmp_path / f"{file_format}-{case}", *flags, file_format=file_format)
             report = _verify(one, out, "--no-certificate")
             [found] = report["ranges"]

@@ -129,6 +129,9 @@ impl Failed {
 /// A panic is told in our form. A run goes on at its last commit, whatever it was in the middle of.
 pub(crate) fn call_panics_bugs() {
     std::panic::set_hook(Box::new(|panic| {
+        if moorline_export::format::is_guarded() {
+            return;
+        }
         let said = panic.payload();
         let text = said.downcast_ref::<&str>().copied().or(said.downcast_ref::<String>().map(String::as_str));
         let mut place = panic.location().map_or_else(|| "unknown".to_owned(), ToString::to_string);

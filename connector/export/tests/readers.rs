@@ -13,8 +13,13 @@ use moorline_export::schema::Schema;
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
-const FORMATS: [FileFormat; 4] =
-    [FileFormat::Parquet, FileFormat::Avro, FileFormat::JsonLines, FileFormat::JsonLinesZstd];
+const FORMATS: [FileFormat; 5] = [
+    FileFormat::Parquet,
+    FileFormat::Avro,
+    FileFormat::JsonLines,
+    FileFormat::JsonLinesZstd,
+    FileFormat::JsonLinesGzip,
+];
 
 #[derive(Clone, Default)]
 struct Shared(Arc<Mutex<Vec<u8>>>);

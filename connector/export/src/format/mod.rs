@@ -13,7 +13,7 @@ pub mod jsonl;
 pub mod parquet;
 mod read;
 
-pub use read::RowReader;
+pub use read::{RowReader, is_guarded};
 
 use std::io::Write;
 

@@ -11,6 +11,7 @@ mod pages;
 mod parquet;
 mod texts;
 
+use std::cell::Cell;
 use std::path::Path;
 
 use super::FileFormat;
@@ -18,6 +19,16 @@ use crate::schema::Schema;
 
 /// More than this has no row and no block of rows that Moorline writes.
 const MOST_BYTES: usize = 256 << 20;
+
+thread_local! {
+    static IS_GUARDED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread is within a crate whose panics on damaged files become errors here: no bug, and not to be told
+/// as one.
+pub fn is_guarded() -> bool {
+    IS_GUARDED.get()
+}
 
 /// Gives the rows of a file in their order.
 pub trait RowReader {
@@ -43,6 +54,7 @@ impl FileFormat {
                 let plain = zstd::Decoder::new(file).map_err(|error| error.to_string())?;
                 Box::new(jsonl::Reader::new(schema, Box::new(plain)))
             }
+            Self::JsonLinesGzip => Box::new(jsonl::Reader::new(schema, Box::new(flate2::read::GzDecoder::new(file)))),
         })
     }
 }

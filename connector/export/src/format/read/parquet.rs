@@ -16,7 +16,7 @@ use arrow_buffer::{NullBuffer, OffsetBuffer};
 use arrow_schema::DataType;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
-use super::{RowReader, pages, texts};
+use super::{IS_GUARDED, RowReader, pages, texts};
 use crate::encode;
 use crate::format::parquet::types;
 use crate::schema::{Enum, Kind, Logical, Record, Schema, Shape};
@@ -74,9 +74,12 @@ impl RowReader for Reader {
     }
 }
 
-/// The crates check what they read, and yet nobody has shown that no bytes make them panic.
+/// The crates check much of what they read, and panic on the rest.
 fn guarded<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err("its reader gave up on what the file says".to_owned()))
+    let before = IS_GUARDED.replace(true);
+    let done = catch_unwind(AssertUnwindSafe(work));
+    IS_GUARDED.set(before);
+    done.unwrap_or_else(|_| Err("its pages are not what they claim to be".to_owned()))
 }
 
 fn columns(record: &Record, batch: &RecordBatch) -> Result<Vec<Column>, String> {
