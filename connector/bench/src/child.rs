@@ -15,10 +15,9 @@ use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 
 use crate::places;
-use crate::processes::peak_rss;
+use crate::processes::ended;
 
-const LIMIT: Duration = Duration::from_secs(900);
-/// How often the memory of the process is looked at; its peak is the kernel's, so little is missed.
+/// How often its messages are looked through.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// Flags of whatever runs the connector.
@@ -139,28 +138,13 @@ impl Running {
 
     /// Waits for its end, which must be a good one; the peak of its memory in bytes.
     pub(crate) async fn end(&mut self) -> Result<u64> {
-        let (code, peak) = tokio::time::timeout(LIMIT, self.wait())
-            .await
-            .with_context(|| format!("it ran for more than {LIMIT:?}"))?;
+        let (status, peak) = ended(&mut self.child).await?;
         (&mut self.listening).await??;
         let lines = self.lines();
         std::fs::write(&self.file, &lines)?;
-        ensure!(code? == Some(0), "`moorline run` until {} failed:\n{lines}", self.word);
+        ensure!(status.success(), "`moorline run` until {} failed:\n{lines}", self.word);
         lines.lines().filter(|l| l.contains(r#""level":"WARN""#)).for_each(|line| eprintln!("{line}"));
         Ok(peak)
-    }
-
-    async fn wait(&mut self) -> (Result<Option<i32>>, u64) {
-        let id = self.id();
-        let mut peak = 0;
-        loop {
-            match self.child.try_wait() {
-                Ok(Some(status)) => return (Ok(status.code()), peak),
-                Ok(None) => peak = peak_rss(&id).unwrap_or(peak),
-                Err(error) => return (Err(error.into()), peak),
-            }
-            tokio::time::sleep(LOOK).await;
-        }
     }
 
     fn lines(&self) -> String {

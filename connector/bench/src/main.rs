@@ -2,7 +2,7 @@
 //!
 //! In reading order: [`documents`] (what is measured with), [`load`] and [`changes`] (writing it to the source), [`find`],
 //! [`stream`] and [`produce`] (the bare ends), [`ranges`], [`child`] and [`product`] (the connector as a process), [`topic`] and
-//! [`wire`] (what it committed), [`steady`], [`latency`] and [`beside`] (with a writer at work), [`encode`] (no servers at
+//! [`wire`] (what it committed), [`drain`] and [`command`] (reading it again), [`steady`], [`latency`] and [`beside`] (with a writer at work), [`encode`] (no servers at
 //! all), [`processes`] and [`figures`] (what is told).
 //!
 //! Invariants: a subcommand prints one JSON object on stdout and nothing else there; a measurement whose result is not
@@ -11,7 +11,9 @@
 mod beside;
 mod changes;
 mod child;
+mod command;
 mod documents;
+mod drain;
 mod empty;
 mod encode;
 mod figures;
@@ -69,6 +71,10 @@ enum Measurement {
     Latency(latency::Latency),
     /// Run a snapshot beside a steady writer, and say how much longer its writes take.
     Beside(beside::Beside),
+    /// Read a whole topic with a bare consumer.
+    Drain(drain::Drain),
+    /// Run a program, and check how many documents it says it had.
+    Command(command::Command),
     /// Encode documents, and nothing else.
     Encode(encode::Encode),
 }
@@ -110,6 +116,8 @@ async fn measure(measurement: Measurement) -> Result<serde_json::Value> {
         Measurement::Product(product) => product.run().await?,
         Measurement::Latency(latency) => latency.run().await?,
         Measurement::Beside(beside) => beside.run().await?,
+        Measurement::Drain(drain) => tokio::task::spawn_blocking(move || drain.run()).await??,
+        Measurement::Command(command) => command.run().await?,
         Measurement::Encode(encode) => return tokio::task::spawn_blocking(move || encode.run()).await?,
     };
     Ok(serde_json::to_value(figures)?)

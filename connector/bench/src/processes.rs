@@ -3,12 +3,18 @@
 //! Invariant: CPU time comes in the kernel's ticks (a hundredth of a second), so it says nothing about short spans.
 
 use std::fs;
-use std::time::Instant;
+use std::process::ExitStatus;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use tokio::process::Child;
 
 use crate::figures::{Cpu, Figures};
 use crate::places;
+
+const LIMIT: Duration = Duration::from_secs(900);
+/// How often the memory of a process is looked at; its peak is the kernel's, so little is missed.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// Whose CPU time counts as the measurement's own.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -83,6 +89,22 @@ pub(crate) fn peak_rss(process: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kilobytes << 10)
+}
+
+/// Waits for a process's end; how it ended, and the peak of its memory in bytes.
+pub(crate) async fn ended(child: &mut Child) -> Result<(ExitStatus, u64)> {
+    let id = child.id().context("its process id")?.to_string();
+    let mut peak = 0;
+    let watched = async {
+        loop {
+            if let Some(status) = child.try_wait()? {
+                return Ok((status, peak));
+            }
+            peak = peak_rss(&id).unwrap_or(peak);
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    tokio::time::timeout(LIMIT, watched).await.with_context(|| format!("it ran for more than {LIMIT:?}"))?
 }
 
 #[cfg(test)]

@@ -37,11 +37,12 @@ enum Way {
 
 const RATE: Pick = |figures| Some(figures.rate());
 const OWN_CPU: Pick = |figures| Some(figures.cpu.own / figures.documents.max(1) as f64);
+const PER_CORE: Pick = |figures| Some(figures.documents as f64 / figures.cpu.own.max(f64::MIN_POSITIVE));
 const MONGOD_CPU: Pick = |figures| Some(figures.cpu.mongod / figures.documents.max(1) as f64);
 const RSS: Pick = |figures| Some(figures.peak_rss_bytes as f64 / MIB);
 
 /// What the connector is held to: name, way, bound, whether it is a least.
-const AIMS: [(&str, Way, f64, bool); 17] = [
+const AIMS: [(&str, Way, f64, bool); 21] = [
     ("snapshot / find, documents a second", Way::Ratio("snapshot", "find", RATE), 0.40, true),
     ("snapshot / bare producer (lz4), documents a second", Way::Ratio("snapshot", "producer-lz4", RATE), 0.80, true),
     ("snapshot / bare producer (lz4), own CPU", Way::Ratio("snapshot", "producer-lz4", OWN_CPU), 1.5, false),
@@ -63,6 +64,10 @@ const AIMS: [(&str, Way, f64, bool); 17] = [
     ("the same, CPU of mongod for a snapshot", Way::Ratio("snapshot-many", "snapshot", MONGOD_CPU), 1.1, false),
     ("the same, catch-up / bare stream of the database", Way::Ratio("catch-up-many", "stream-many", RATE), 0.765, true),
     ("the same, own CPU of a catch-up", Way::Ratio("catch-up-many", "catch-up", OWN_CPU), 1.1, false),
+    ("replay to Parquet / bare consumer, documents a second", Way::Ratio("replay-parquet", "drain", RATE), 0.4, true),
+    ("replay to Parquet, documents a second of a core", Way::Median("replay-parquet", PER_CORE), 150_000.0, true),
+    ("replay to Parquet / Python by hand, documents a second", Way::Ratio("replay-parquet", "by-hand", RATE), 4.0, true),
+    ("verify against source, documents a second of a core", Way::Median("verify-source", PER_CORE), 100_000.0, true),
     (
         "writes beside a limited snapshot, p99 to p99 alone",
         Way::Median("beside-limited", |f| Some(f.part("p99_ms")? / f.part("alone_p99_ms")?)),

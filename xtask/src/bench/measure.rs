@@ -48,10 +48,10 @@ struct CatchUp<'a> {
 
 /// A run of the bench.
 pub(super) struct Runs<'run> {
-    bench: &'run Bench,
+    pub(super) bench: &'run Bench,
     record: &'run Record,
-    programs: &'run Programs,
-    folder: PathBuf,
+    pub(super) programs: &'run Programs,
+    pub(super) folder: PathBuf,
     pub(super) results: Results,
 }
 
@@ -238,7 +238,7 @@ impl<'run> Runs<'run> {
         self.measure(round, &flags)
     }
 
-    fn product_flags<T: AsRef<str>>(&self, flags: &[T]) -> Vec<String> {
+    pub(super) fn product_flags<T: AsRef<str>>(&self, flags: &[T]) -> Vec<String> {
         self.connector_flags("product", flags)
     }
 
@@ -254,7 +254,7 @@ impl<'run> Runs<'run> {
     }
 
     /// One measurement, kept.
-    fn measure<T: AsRef<str>>(&mut self, round: u32, arguments: &[T]) -> Result<()> {
+    pub(super) fn measure<T: AsRef<str>>(&mut self, round: u32, arguments: &[T]) -> Result<()> {
         settle()?;
         let printed = match self.call(arguments)? {
             Value::Array(several) => several,
@@ -270,7 +270,7 @@ impl<'run> Runs<'run> {
     }
 
     /// Runs `moorline-bench` and gives what it printed.
-    fn call<T: AsRef<str>>(&self, arguments: &[T]) -> Result<Value> {
+    pub(super) fn call<T: AsRef<str>>(&self, arguments: &[T]) -> Result<Value> {
         interrupt::check()?;
         let printed = self.folder.join("printed");
         let mut command = Command::new(&self.programs.bench);

@@ -4,6 +4,7 @@
 //! was measured by this run; the stack is taken down unless it is to be kept; Ctrl-C ends the measurement under way.
 
 mod aims;
+mod export;
 mod figures;
 mod measure;
 mod programs;
@@ -38,6 +39,8 @@ enum Part {
     Latency,
     /// What a snapshot costs a steady writer.
     Beside,
+    /// Replays and verifications of what a snapshot wrote, a bare consumer, a bare find, and what a user would write.
+    Export,
 }
 
 /// How the result is printed.
@@ -105,7 +108,7 @@ fn run(bench: &Bench, record: &Record, programs: &programs::Programs) -> Result<
         runs.encode()?;
     }
     runs.warm_up()?;
-    if asked(Part::Snapshot) || asked(Part::Beside) {
+    if asked(Part::Snapshot) || asked(Part::Beside) || asked(Part::Export) {
         runs.load("bench.orders", bench.documents)?;
     }
     if asked(Part::Many) {
@@ -125,6 +128,9 @@ fn run(bench: &Bench, record: &Record, programs: &programs::Programs) -> Result<
         if asked(Part::PostImages) && round == 1 {
             runs.post_images_round(round)?;
         }
+    }
+    if asked(Part::Export) {
+        runs.export()?;
     }
     if asked(Part::Latency) {
         runs.latency()?;
