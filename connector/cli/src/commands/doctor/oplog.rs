@@ -14,6 +14,9 @@ const SHORT_SECONDS: u64 = 24 * 3600;
 /// The least size that a server takes for its oplog, in megabytes.
 const LEAST_MEGABYTES: u64 = 990;
 
+/// Codes of what says that it is too short.
+pub(super) const CODES: [&str; 2] = ["MOOR-2010", "MOOR-2032"];
+
 /// All verdicts on the oplog. `to_snapshot` is what a first snapshot has still to read.
 pub(super) fn verdicts(
     config: &Config,

@@ -6,8 +6,12 @@ use moorline_pipeline::forecast;
 use super::collections::wants_images;
 use super::facts::{Facts, KafkaFacts, Registered, SourceFacts};
 use super::finding::{Area, Finding, Severity};
+use super::oplog;
 use crate::commands::words;
 use crate::own_topics;
+
+/// What a log held for less than this says little.
+const YOUNG_SECONDS: u64 = 3600;
 
 /// The lines, the last one with the count of findings.
 pub(super) fn lines(config: &Config, facts: &Facts, findings: &[Finding]) -> Vec<String> {
@@ -16,7 +20,7 @@ pub(super) fn lines(config: &Config, facts: &Facts, findings: &[Finding]) -> Vec
         if errors == 0 { "ok".to_owned() } else { words::plural(errors, "error") }
     };
     let source = match &facts.source {
-        Ok(source) => of_source(config, source, &well(&[Area::Source, Area::Data])),
+        Ok(source) => of_source(config, source, findings, &well(&[Area::Source, Area::Data])),
         Err(problem) => format!("MongoDB not asked: {}", problem.what),
     };
     let kafka = match &facts.kafka {
@@ -38,7 +42,7 @@ fn count(findings: &[Finding]) -> String {
     format!("{}, {}", words::plural(findings.len(), "finding"), words::plural(errors, "error"))
 }
 
-fn of_source(config: &Config, facts: &SourceFacts, well: &str) -> String {
+fn of_source(config: &Config, facts: &SourceFacts, findings: &[Finding], well: &str) -> String {
     let server = &facts.server;
     let version = server.version.splitn(3, '.').take(2).collect::<Vec<_>>().join(".");
     let kind = match &server.set {
@@ -48,8 +52,8 @@ fn of_source(config: &Config, facts: &SourceFacts, well: &str) -> String {
     };
     let log = match &facts.log {
         Ok(Some(log)) => {
-            let window = forecast::window_seconds(log);
-            format!("oplog window {} {}", span(window), if window < 3600 { "short" } else { "ok" })
+            let short = findings.iter().any(|finding| oplog::CODES.contains(&finding.problem.code));
+            window(forecast::window_seconds(log), forecast::held_seconds(log), short)
         }
         _ => "oplog window unknown".to_owned(),
     };
@@ -64,6 +68,18 @@ fn of_source(config: &Config, facts: &SourceFacts, well: &str) -> String {
     let documents: u64 = captured.iter().map(|collection| collection.documents).sum();
     let what = format!("{}, {} documents", words::plural(captured.len(), "collection"), words::rounded(documents));
     format!("MongoDB {version} {kind} {well} | {log} | {images} | {what}")
+}
+
+/// What the oplog holds, called short only where a finding says so: of a log that has just begun, one busy minute says
+/// nothing about the next.
+fn window(seconds: u64, held: u64, short: bool) -> String {
+    match short {
+        true => format!("oplog window {} short", span(seconds)),
+        false if seconds < YOUNG_SECONDS && held < YOUNG_SECONDS => {
+            format!("oplog window not known yet: it began {} ago", words::seconds(held))
+        }
+        false => format!("oplog window {} ok", span(seconds)),
+    }
 }
 
 /// A long span in one unit.
@@ -89,4 +105,16 @@ fn of_registry(facts: &Registered, well: &str) -> String {
     let level = facts.registry.level.as_deref().unwrap_or("NONE");
     let there = facts.subjects.values().filter(|subject| subject.as_ref().is_ok_and(|s| s.latest.is_some())).count();
     format!("registry {level} {well} | {there} of {} subjects exist", facts.subjects.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_is_short_only_where_a_finding_says_so() {
+        assert_eq!(window(90, 20, true), "oplog window 1 min short");
+        assert_eq!(window(90, 20, false), "oplog window not known yet: it began 20 s ago");
+        assert_eq!(window(111_600, 20, false), "oplog window 31 h ok");
+    }
 }
