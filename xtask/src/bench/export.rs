@@ -3,7 +3,7 @@
 //! Invariants: all read the same topic of the same run; each replay has a folder of its own, which is gone behind it.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
@@ -15,6 +15,9 @@ const SMALL_MEMORY: &str = "20000000";
 
 /// What a user would write without the verb.
 const BY_HAND: &str = "tests/peers/replay_by_hand.py";
+
+/// Where a verification says how many documents the export has.
+const DOCUMENTS: &str = "/ranges/0/export_documents";
 
 /// The connector whose topic is read.
 const NAME: &str = "export";
@@ -32,28 +35,33 @@ impl Runs<'_> {
         for round in 1..=self.bench.rounds {
             let read = ["--name", NAME, "--documents", &documents, "--partitions", &partitions];
             self.measure(round, &[&["drain"], read.as_slice()].concat())?;
-            self.replay(round, "replay-parquet", &["--format", "parquet"])?;
-            self.replay(round, "replay-sorted", &["--format", "parquet", "--memory-bytes", SMALL_MEMORY])?;
-            self.replay(round, "replay-avro", &["--format", "avro"])?;
-            self.replay(round, "replay-jsonl", &["--format", "jsonl.zst"])?;
+            let parquet = self.replay(round, "replay-parquet", &["--format", "parquet"])?;
+            let files = ["verify", "--against", "files", &parquet.display().to_string(), "--no-certificate"].map(str::to_owned);
+            self.verb(round, "verify-files", DOCUMENTS, &files.each_ref().map(String::as_str))?;
+            removed(&parquet)?;
+            removed(&self.replay(round, "replay-sorted", &["--format", "parquet", "--memory-bytes", SMALL_MEMORY])?)?;
+            removed(&self.replay(round, "replay-avro", &["--format", "avro"])?)?;
+            removed(&self.replay(round, "replay-jsonl", &["--format", "jsonl.zst"])?)?;
             let out = self.folder.join("by-hand.parquet").display().to_string();
             let topic = format!("{NAME}.bench.orders");
             let (python, by_hand) = (python.display().to_string(), by_hand.display().to_string());
             self.command(round, "by-hand", "/documents", &[&python, &by_hand, &topic, &out])?;
             fs::remove_file(&out)?;
             self.measure(round, &["find", "--documents", &documents])?;
-            let source = ["verify", "--against", "source", "--no-certificate"];
-            self.verb(round, "verify-source", "/ranges/0/source_documents", &source)?;
+            let verify = |against: &'static str| ["verify", "--against", against, "--no-certificate"];
+            self.verb(round, "verify-topic", DOCUMENTS, &verify("topic"))?;
+            self.verb(round, "verify-source", DOCUMENTS, &verify("source"))?;
         }
         Ok(())
     }
 
-    fn replay(&mut self, round: u32, label: &str, flags: &[&str]) -> Result<()> {
+    /// A replay; the folder that it wrote.
+    fn replay(&mut self, round: u32, label: &str, flags: &[&str]) -> Result<PathBuf> {
         let out = self.folder.join(label);
         let folder = out.display().to_string();
         let all = [["replay", "--out", &folder].as_slice(), flags].concat();
         self.verb(round, label, "/documents", &all)?;
-        fs::remove_dir_all(&out).with_context(|| format!("removing {}", out.display()))
+        Ok(out)
     }
 
     /// A verb of the connector.
@@ -69,4 +77,8 @@ impl Runs<'_> {
         let flags = ["command", "--label", label, "--documents", &documents, "--counted", counted, "--"];
         self.measure(round, &[flags.as_slice(), words].concat())
     }
+}
+
+fn removed(folder: &Path) -> Result<()> {
+    fs::remove_dir_all(folder).with_context(|| format!("removing {}", folder.display()))
 }
