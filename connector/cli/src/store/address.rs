@@ -67,6 +67,10 @@ impl Address {
         if bucket.is_empty() {
             return Err(unusable(scheme, "it names no bucket"));
         }
+        if prefix.starts_with('/') {
+            // It would be taken for the same without it, and in a store that is another place.
+            return Err(unusable(scheme, "a prefix does not begin with a slash"));
+        }
         let prefix = Path::parse(prefix).map_err(|error| unusable(scheme, &error.to_string()))?;
         let shown = format!("{scheme}://{bucket}/{prefix}").trim_end_matches('/').to_owned();
         Ok(Self { kind, bucket: bucket.to_owned(), prefix, shown })
