@@ -66,7 +66,12 @@ const AIMS: [(&str, Way, f64, bool); 21] = [
     ("the same, own CPU of a catch-up", Way::Ratio("catch-up-many", "catch-up", OWN_CPU), 1.1, false),
     ("replay to Parquet / bare consumer, documents a second", Way::Ratio("replay-parquet", "drain", RATE), 0.4, true),
     ("replay to Parquet, documents a second of a core", Way::Median("replay-parquet", PER_CORE), 150_000.0, true),
-    ("replay to Parquet / Python by hand, documents a second", Way::Ratio("replay-parquet", "by-hand", RATE), 4.0, true),
+    (
+        "replay to Parquet / Python by hand, documents a second",
+        Way::Ratio("replay-parquet", "by-hand", RATE),
+        4.0,
+        true,
+    ),
     ("verify against source, documents a second of a core", Way::Median("verify-source", PER_CORE), 100_000.0, true),
     (
         "writes beside a limited snapshot, p99 to p99 alone",

@@ -36,7 +36,8 @@ impl Runs<'_> {
             let read = ["--name", NAME, "--documents", &documents, "--partitions", &partitions];
             self.measure(round, &[&["drain"], read.as_slice()].concat())?;
             let parquet = self.replay(round, "replay-parquet", &["--format", "parquet"])?;
-            let files = ["verify", "--against", "files", &parquet.display().to_string(), "--no-certificate"].map(str::to_owned);
+            let files =
+                ["verify", "--against", "files", &parquet.display().to_string(), "--no-certificate"].map(str::to_owned);
             self.verb(round, "verify-files", DOCUMENTS, &files.each_ref().map(String::as_str))?;
             removed(&parquet)?;
             removed(&self.replay(round, "replay-sorted", &["--format", "parquet", "--memory-bytes", SMALL_MEMORY])?)?;
