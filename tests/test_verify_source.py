@@ -185,12 +185,28 @@ def test_i_verify_1_outside_of_the_window_and_without_a_source(tmp_path):
         report = _verify(one, code=5)
         assert report["verdict"] == "UNSUPPORTED" and _codes(report) == {"MOOR-6171"}, report
         assert report["ranges"][0]["source_documents"] == 0
+        accepted = wait_for("a verification within the window", lambda: _within(one), 60)
+        wait_for("the window to pass", lambda: own.stack.source.cluster_time()[0] > accepted["cut"]["t"] + 5, 60)
+        report = _verify(one, "--at", accepted["anchor"])
+        (found,) = report["ranges"]
+        assert report["verdict"] == "ACCEPT" and found["source_documents"] == 0 and found["export_documents"] == 10, report
+        earlier = found["certificate"]
+        assert (earlier["method"], earlier["verdict"], earlier["anchor"]) == ("source", "ACCEPT", accepted["anchor"])
         own.signal("mongo0", "KILL")
         began = time.monotonic()
         run = one.call("verify", "-c", str(one.file), "--against", "source", code=3)
         assert time.monotonic() - began < 30 and "MOOR-2001" in run.stderr, run.stderr
     finally:
         own.down()
+
+
+def _within(one: Connector) -> dict | None:
+    """The report on a cut that was just made, where it could still be read at the source."""
+    one.until("anchor")
+    run = one.command("verify", "-c", str(one.file), "--against", "source", "-o", "json")
+    code = run.wait(60)
+    assert code in (0, 5), run.stderr
+    return json.loads(run.stdout) if code == 0 else None
 
 
 def test_certificates_stand_beside_anchors_and_a_reject_stays(stack, name, connector):

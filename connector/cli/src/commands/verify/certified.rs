@@ -89,7 +89,7 @@ fn of(report: &Report, range: &Range) -> Certificate {
         method: report.against.to_owned(),
         verdict,
         documents: count(range.export_documents).filter(|_| proven && range.source_documents > 0),
-        differing: count(range.difference_count).filter(|_| proven),
+        differing: range.difference_count.and_then(count).filter(|_| proven),
         records_digest: range.records_digest.clone(),
         state_digest: range.state_digest.clone(),
         state_algorithm: range.state_digest.as_ref().map(|_| state::ALGORITHM.to_owned()),

@@ -169,7 +169,7 @@ fn verdict(
     range.export_documents = rows;
     range.source_documents = topic_rows.unwrap_or(if kafka.is_none() { collection.rows } else { 0 });
     range.equal = if kafka.is_some() && topic_rows.is_none() { 0 } else { equal };
-    range.difference_count = difference_count.unwrap_or(u64::MAX);
+    range.difference_count = difference_count;
     range.state_digest = state_digest;
     range.records_digest.clone_from(&collection.records_digest);
     range.differences = differences.into_iter().map(report::Difference::from).collect();

@@ -44,7 +44,8 @@ pub(super) struct Range {
     pub(super) export_documents: u64,
     pub(super) equal: u64,
     pub(super) held_out: u64,
-    pub(super) difference_count: u64,
+    /// `None` where more rows differ than could be told apart.
+    pub(super) difference_count: Option<u64>,
     /// Of the export's state, see docs/state-digest.md.
     pub(super) state_digest: Option<String>,
     /// Over the records of the topic, as in the anchor.
@@ -86,7 +87,7 @@ impl Range {
             export_documents: 0,
             equal: 0,
             held_out: 0,
-            difference_count: 0,
+            difference_count: Some(0),
             state_digest: None,
             records_digest: None,
             certificate: None,
@@ -123,7 +124,7 @@ pub(super) fn human(report: &Report) -> String {
             count(range.export_documents),
             count(range.equal),
             count(range.held_out),
-            count(range.difference_count),
+            range.difference_count.map_or_else(|| "many".to_owned(), count),
         ]);
     }
     let _ = writeln!(out, "{}", table.trim_fmt());
@@ -147,9 +148,10 @@ pub(super) fn human(report: &Report) -> String {
         if let Some(certificate) = &range.certificate {
             let _ = writeln!(out, "{}  {}", range.namespace, rests_on(certificate));
         }
-        let hidden = range.difference_count.saturating_sub(range.differences.len() as u64);
-        if hidden > 0 {
-            let _ = writeln!(out, "{}  ... {} more", range.namespace, count(hidden));
+        match range.difference_count.map(|all| all.saturating_sub(range.differences.len() as u64)) {
+            Some(0) => {}
+            Some(hidden) => drop(writeln!(out, "{}  ... {} more", range.namespace, count(hidden))),
+            None => drop(writeln!(out, "{}  ... more than could be told apart (--memory-bytes)", range.namespace)),
         }
     }
     let read = |range: &Range| if one == "source" { range.source_documents } else { range.export_documents };

@@ -53,7 +53,7 @@ pub(super) fn run(args: &Verify, config: &Config, runtime: &Runtime) -> Result<R
         range.verdict = if found.findings.is_empty() { Verdict::Accept } else { Verdict::Reject };
         range.source_documents = found.records;
         range.export_documents = found.rows;
-        range.difference_count = found.misplaced;
+        range.difference_count = Some(found.misplaced);
         range.differences = found.differences.into_iter().map(report::Difference::from).collect();
         range.records_digest = found.records_digest;
         range.state_digest = found.state_digest;

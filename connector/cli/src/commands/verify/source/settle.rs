@@ -112,10 +112,11 @@ pub(super) async fn settle(
         }
     }
     let not_looked_at = all - suspects.len() as u64;
-    range.difference_count = different + if different > 0 { not_looked_at } else { 0 };
+    let differing = different + if different > 0 { not_looked_at } else { 0 };
+    range.difference_count = Some(differing);
     if different > 0 {
         range.verdict = Verdict::Reject;
-        range.reasons.push(rejected(bench, cut, range));
+        range.reasons.push(rejected(bench, cut, differing));
     } else if unproven + not_looked_at > 0 {
         range.verdict = Verdict::Unsupported;
         range.reasons.push(standing::uncomparable(
@@ -211,10 +212,10 @@ fn compared(plans: &Plans, namespace: &Namespace, document: Option<&[u8]>, expor
     }
 }
 
-fn rejected(bench: &Bench, cut: &CollectionCut, range: &Range) -> Problem {
+fn rejected(bench: &Bench, cut: &CollectionCut, differing: u64) -> Problem {
     Problem::new(
         "MOOR-6170",
-        format!("the export is not what the source holds: {} keys differ", range.difference_count),
+        format!("the export is not what the source holds: {differing} keys differ"),
         format!("{}, cut {} {}", cut.namespace, words::instant(bench.cut), bench.cut),
         "both were read at the cut's own time; a later agreement would not take it back",
         "do not use the cut; take a new snapshot (start once with snapshot.mode=always), and report the keys that are named",
