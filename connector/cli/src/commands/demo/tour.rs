@@ -22,7 +22,7 @@ use crate::commands::words;
 use crate::failure::{Exit, Failed};
 use crate::{messages, wiring};
 
-const STEPS: u32 = 6;
+const STEPS: u32 = 7;
 const FIRST: &str = "moorline.properties";
 const SECOND: &str = "second.properties";
 /// How long the second snapshot may take to get going.
@@ -120,7 +120,8 @@ impl Tour<'_> {
         let flights = self.kill(flights.remove(0))?;
         self.compare(&flights)?;
         self.anchors()?;
-        self.tail(flights.name)
+        self.tail(flights.name)?;
+        self.replay()
     }
 
     fn say(&self, step: u32, title: &str, text: &str) -> Result {
@@ -331,6 +332,26 @@ impl Tour<'_> {
         let target = format!("{}.{name}", self.name);
         let text = self.answer(&["tail", &target, "-c", SECOND, "-n", "3", "--op", "u,d", "--diff"])?;
         self.more(&text)
+    }
+
+    /// At once: the source can be read at a cut's time only within its history window.
+    fn replay(&self) -> Result {
+        self.say(
+            7,
+            "replay",
+            "the newest cut as Parquet, from the topics alone; then held against the source at that time",
+        )?;
+        let out = format!("{}-export", self.name);
+        let replayed =
+            self.answer(&["replay", "-c", SECOND, "--at", "latest", "--format", "parquet", "--out", &out])?;
+        self.more(replayed.lines().next().unwrap_or_default())?;
+        for against in [["files", &out].as_slice(), &["source"]] {
+            let words = [["verify", "-c", SECOND, "--against"].as_slice(), against].concat();
+            let text = self.answer(&words)?;
+            let shown: Vec<&str> = text.lines().filter(|line| !line.is_empty()).collect();
+            self.more(&shown.join("\n"))?;
+        }
+        Ok(())
     }
 
     fn with_checker<T>(&self, file: &str, act: impl FnOnce(&Checker<'_>) -> Result<T>) -> Result<T> {
