@@ -185,6 +185,9 @@ impl KafkaSettings {
             ("enable.auto.commit", "false".to_owned()),
             ("fetch.wait.max.ms", "100".to_owned()),
             ("queued.max.messages.kbytes", "16384".to_owned()),
+            // A partition whose queue is full is asked again after this; a second, the client's default, is what a reader
+            // that is nearly as fast as the broker would then stand still, again and again.
+            ("fetch.queue.backoff.ms", "5".to_owned()),
         ]));
         keys
     }
