@@ -6,6 +6,9 @@
 
 use sha2::{Digest as _, Sha256};
 
+use crate::canonical::Canonical;
+use crate::datum::Datum;
+use crate::schema::Schema;
 use crate::sum::Sum256;
 
 /// The algorithm's name, as it stands in manifests and certificates.
@@ -45,6 +48,32 @@ impl StateDigest {
     pub fn from_hex(text: &str) -> Option<Self> {
         let bytes: [u8; 32] = hex::decode(text).ok()?.try_into().ok()?;
         Some(Self(Sum256::of(&bytes)))
+    }
+}
+
+/// The digest of a state, made of its rows as they come.
+pub struct Rows {
+    canonical: Canonical,
+    form: Vec<u8>,
+    digest: StateDigest,
+}
+
+impl Rows {
+    /// Of rows of a schema; fields whose name begins with the prefix are no part of the state.
+    pub fn new(schema: &Schema, metadata_prefix: &str) -> Self {
+        Self { canonical: Canonical::new(schema, metadata_prefix), form: Vec::new(), digest: StateDigest::default() }
+    }
+
+    /// Adds a row.
+    pub fn add(&mut self, row: &Datum<'_>) {
+        self.form.clear();
+        self.canonical.write(row, &mut self.form);
+        self.digest.add(&self.form);
+    }
+
+    /// Of all rows that were added.
+    pub fn digest(&self) -> StateDigest {
+        self.digest
     }
 }
 

@@ -18,17 +18,13 @@ use super::publisher::Publisher;
 use super::recount::Recount;
 use super::spread::{Spread, unpacked};
 use super::table::{Record, Table, Texts};
-use super::{Plan, Progress, Records, Schemas, faults, name_of};
-use crate::canonical::Canonical;
+use super::{OFTEN, Plan, Progress, Records, Schemas, faults, name_of};
 use crate::destination::Destination;
 use crate::fold::Fold;
-use crate::manifest::{self, Collection, Mode, Range};
+use crate::manifest::{self, Collection, Mode};
 use crate::schema::Schema;
 use crate::select::Source;
-use crate::state::StateDigest;
-
-/// Rows between two words about progress.
-const OFTEN: u64 = 1024;
+use crate::state;
 
 /// What a collection's rows are made by; `None` where nothing was ever written: there is no schema yet, and no row.
 pub(super) type Prepared = Option<(Table, Partitions)>;
@@ -39,12 +35,9 @@ pub(super) fn prepare(plan: &Plan<'_>, schemas: &Schemas) -> Result<Prepared, Pr
         return Ok(None);
     }
     let texts = Texts {
-        key: &schemas.key,
-        values: &schemas.values,
-        newest: schemas.newest,
         reader: schemas.reader.as_deref(),
         columns: plan.columns,
-        metadata_prefix: plan.metadata_prefix,
+        ..schemas.texts(plan.metadata_prefix)
     };
     let table = Table::new(plan.mode, &texts)?;
     let partitions = Partitions::new(plan.partition_by, table.schema())?;
@@ -55,8 +48,8 @@ pub(super) fn prepare(plan: &Plan<'_>, schemas: &Schemas) -> Result<Prepared, Pr
 struct Rows<'a, 'scope> {
     mode: Mode,
     table: &'a Table,
-    canonical: Canonical,
-    form: Vec<u8>,
+    /// Where what is written is a state, as it is.
+    state: Option<state::Rows>,
     of: Found,
     output: Output<'a, 'scope>,
 }
@@ -66,9 +59,8 @@ struct Rows<'a, 'scope> {
 struct Found {
     rows: u64,
     deletes: u64,
-    digested: bool,
-    state: StateDigest,
-    digest: Option<String>,
+    records_digest: Option<String>,
+    state_digest: Option<String>,
 }
 
 impl Rows<'_, '_> {
@@ -76,10 +68,8 @@ impl Rows<'_, '_> {
         let Some(row) = self.table.row(record)? else { return Ok(()) };
         self.of.rows += 1;
         self.of.deletes += u64::from(row.deleted && self.mode == Mode::Difference);
-        if self.of.digested {
-            self.form.clear();
-            self.canonical.write(&row.datum, &mut self.form);
-            self.of.state.add(&self.form);
+        if let Some(state) = &mut self.state {
+            state.add(&row.datum);
         }
         self.output.write(folder, record.key, &row.datum)
     }
@@ -166,12 +156,12 @@ fn write(
         // A log is written while it is read, and counted only then.
         held_back: plan.mode == Mode::Log,
     };
+    let is_state = plan.mode == Mode::State && plan.columns.is_empty();
     let mut rows = Rows {
         mode: plan.mode,
         table,
-        canonical: Canonical::new(table.schema(), plan.metadata_prefix),
-        form: Vec::new(),
-        of: Found { digested: plan.mode == Mode::State && plan.columns.is_empty(), ..Found::default() },
+        state: is_state.then(|| state::Rows::new(table.schema(), plan.metadata_prefix)),
+        of: Found::default(),
         output: Output::new(destination.staging(), publisher, form),
     };
     let work_dir = plan.work_dir.clone().unwrap_or_else(|| destination.staging());
@@ -181,10 +171,7 @@ fn write(
     let mut sorting = Sorting::new(plan, table, partitions, budget, &work_dir);
     let mut recount = Recount::default();
     let (total, mut done) = (source.records() as u64, 0u64);
-    // A log stands in the order of its partitions, so they are read one after the other.
-    let portions: Vec<&[Range]> =
-        if plan.mode == Mode::Log { source.ranges.chunks(1).collect() } else { vec![source.ranges.as_slice()] };
-    for ranges in portions {
+    for ranges in source.portions(plan.mode) {
         records.read(&source.cut.topic, ranges, &mut |record| {
             recount.add(record.partition, record.key, record.value);
             done += 1;
@@ -199,7 +186,7 @@ fn write(
     }
     recount.check(source).map_err(Failure::halt)?;
     faults::pass("records.read");
-    rows.of.digest = Some(recount.digest().to_hex());
+    rows.of.records_digest = Some(recount.digest().to_hex());
     let mut written = |rows: u64| {
         if rows.is_multiple_of(OFTEN) {
             observe(&Progress { namespace, step: "writing", done: rows, of: total });
@@ -208,14 +195,13 @@ fn write(
     let rest = || -> Result<(Vec<manifest::File>, Found, u64), Problem> {
         let mut sorted = fold.finish()?;
         while let Some(last) = sorted.pull()? {
-            let value = last.value.as_deref();
-            let (partition, offset) = (last.partition, last.offset);
-            sorting.take(&Record { partition, offset, timestamp: None, key: &last.key, value }, &mut rows)?;
+            sorting.take(&Record::from(&last), &mut rows)?;
             written(rows.of.rows);
         }
         let spilled = sorted.spilled();
         drop(sorted);
         let spilled = spilled + sorting.finish(&mut rows, &mut written)?;
+        rows.of.state_digest = rows.state.map(|state| state.digest().to_hex());
         Ok((rows.output.finish()?, rows.of, spilled))
     };
     rest().map_err(Failure::halt)
@@ -245,11 +231,11 @@ fn facts(
         metadata_prefix: plan.metadata_prefix.to_owned(),
         counts: cut.records,
         records: source.records(),
-        records_digest: of.digest.clone(),
+        records_digest: of.records_digest.clone(),
         partitions: source.ranges.clone(),
         rows: of.rows,
         deletes: of.deletes,
-        state_digest: of.digested.then(|| of.state.to_hex()),
+        state_digest: of.state_digest.clone(),
         files,
     }
 }

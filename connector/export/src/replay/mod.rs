@@ -64,6 +64,14 @@ pub struct Schemas {
     pub reader: Option<String>,
 }
 
+impl Schemas {
+    /// What makes rows of all fields, along the newest schema.
+    pub fn texts<'a>(&'a self, metadata_prefix: &'a str) -> Texts<'a> {
+        let Self { key, values, newest, .. } = self;
+        Texts { key, values, newest: *newest, reader: None, columns: &[], metadata_prefix }
+    }
+}
+
 /// What is to be done.
 pub struct Plan<'a> {
     /// Connector name.
@@ -93,6 +101,9 @@ pub struct Plan<'a> {
     /// Whether an export that is there is removed.
     pub overwrite: bool,
 }
+
+/// Records and rows between two words about progress.
+const OFTEN: u64 = 1024;
 
 /// What is told while it runs.
 #[derive(Clone, Debug)]

@@ -13,6 +13,7 @@ use serde_json::{Value as Json, json};
 use super::shape;
 use crate::datum::Datum;
 use crate::decode::Resolver;
+use crate::fold::Last;
 use crate::manifest::Mode;
 use crate::schema::Schema;
 
@@ -52,6 +53,14 @@ pub struct Record<'a> {
     pub key: &'a [u8],
     /// Value bytes; `None` for a tombstone.
     pub value: Option<&'a [u8]>,
+}
+
+impl<'a> From<&'a Last> for Record<'a> {
+    /// What comes out of a fold; it has no timestamp any more.
+    fn from(last: &'a Last) -> Self {
+        let (partition, offset, value) = (last.partition, last.offset, last.value.as_deref());
+        Self { partition, offset, timestamp: None, key: &last.key, value }
+    }
 }
 
 /// A row and what it stands for.

@@ -15,14 +15,13 @@ use std::path::Path;
 use moorline_pipeline::error::{Failure, Result};
 
 use super::recount::Recount;
-use super::table::{Record, Table, Texts};
-use super::{Progress, Records, Schemas};
-use crate::canonical::Canonical;
+use super::table::{Record, Table};
+use super::{OFTEN, Progress, Records, Schemas};
 use crate::digest::RecordsDigest;
 use crate::fold::Fold;
 use crate::manifest::Mode;
 use crate::select::Source;
-use crate::state::StateDigest;
+use crate::state::{self, StateDigest};
 
 /// What is to be done.
 pub struct Transfer<'a> {
@@ -85,23 +84,19 @@ pub fn run(
 ) -> Result<Transferred> {
     let (source, namespace) = (plan.source, plan.source.cut.namespace.as_str());
     let mut done = Transferred::default();
-    if plan.mode == Mode::State {
-        done.state_digest = Some(StateDigest::default());
-    }
     if plan.schemas.values.is_empty() {
         // Nothing was ever written: there is no schema yet, and no record.
+        done.state_digest = (plan.mode == Mode::State).then(StateDigest::default);
         return Ok(done);
     }
     let of = source.records() as u64;
     let mut fold = Fold::new(plan.memory_bytes, plan.work_dir);
     let mut recount = Recount::default();
-    // A log stands in the order of its partitions, so they are read one after the other.
-    let portions = if plan.mode == Mode::Log { 1 } else { source.ranges.len().max(1) };
-    for ranges in source.ranges.chunks(portions) {
+    for ranges in source.portions(plan.mode) {
         records.read(&source.cut.topic, ranges, &mut |record| {
             recount.add(record.partition, record.key, record.value);
             done.read += 1;
-            if done.read.is_multiple_of(1024) {
+            if done.read.is_multiple_of(OFTEN) {
                 observe(&Progress { namespace, step: "reading", done: done.read, of });
             }
             match plan.mode {
@@ -116,33 +111,22 @@ pub fn run(
     if plan.mode == Mode::Log {
         return Ok(done);
     }
-    let texts = Texts {
-        key: &plan.schemas.key,
-        values: &plan.schemas.values,
-        newest: plan.schemas.newest,
-        reader: None,
-        columns: &[],
-        metadata_prefix: plan.metadata_prefix,
-    };
-    let table = Table::new(plan.mode, &texts).map_err(Failure::halt)?;
-    let canonical = Canonical::new(table.schema(), plan.metadata_prefix);
-    let mut form = Vec::new();
+    let table = Table::new(plan.mode, &plan.schemas.texts(plan.metadata_prefix)).map_err(Failure::halt)?;
+    let mut state = (plan.mode == Mode::State).then(|| state::Rows::new(table.schema(), plan.metadata_prefix));
     let mut sorted = fold.finish().map_err(Failure::halt)?;
     while let Some(last) = sorted.pull().map_err(Failure::halt)? {
-        let (partition, offset, value) = (last.partition, last.offset, last.value.as_deref());
-        let record = Record { partition, offset, timestamp: None, key: &last.key, value };
+        let record = Record::from(&last);
         let Some(row) = table.row(&record).map_err(Failure::halt)? else { continue };
-        if let Some(digest) = &mut done.state_digest {
-            form.clear();
-            canonical.write(&row.datum, &mut form);
-            digest.add(&form);
+        if let Some(state) = &mut state {
+            state.add(&row.datum);
         }
-        let value = value.filter(|_| !row.deleted);
+        let value = record.value.filter(|_| !row.deleted);
         done.give(target, &last.key, value)?;
-        if done.given.is_multiple_of(1024) {
+        if done.given.is_multiple_of(OFTEN) {
             observe(&Progress { namespace, step: "writing", done: done.given, of });
         }
     }
+    done.state_digest = state.map(|state| state.digest());
     done.spilled = sorted.spilled();
     Ok(done)
 }

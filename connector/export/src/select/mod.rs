@@ -20,7 +20,7 @@ use moorline_pipeline::anchor::{Anchor, CollectionCut, Inexact, id};
 use moorline_pipeline::error::Problem;
 
 use crate::digest::{self, RecordsDigest};
-use crate::manifest::{self, Range};
+use crate::manifest::{self, Mode, Range};
 
 /// What is asked for.
 #[derive(Clone, Debug)]
@@ -69,6 +69,11 @@ impl Source {
     /// Records over all ranges.
     pub fn records(&self) -> i64 {
         self.ranges.iter().map(|range| range.records).sum()
+    }
+
+    /// Ranges that are read at a time. A log stands in the order of its partitions, so they are read one after the other.
+    pub fn portions(&self, mode: Mode) -> impl Iterator<Item = &[Range]> {
+        self.ranges.chunks(if mode == Mode::Log { 1 } else { self.ranges.len().max(1) })
     }
 }
 

@@ -129,14 +129,7 @@ struct Check<'a> {
 impl Check<'_> {
     fn against(&mut self, topic: &Topic<'_>, limits: &Limits, pairing: &mut Pairing) -> Result<()> {
         let reader = self.collection.schema.to_string();
-        let texts = Texts {
-            key: &topic.schemas.key,
-            values: &topic.schemas.values,
-            newest: topic.schemas.newest,
-            reader: Some(&reader),
-            columns: &[],
-            metadata_prefix: &self.collection.metadata_prefix,
-        };
+        let texts = Texts { reader: Some(&reader), ..topic.schemas.texts(&self.collection.metadata_prefix) };
         let table = Table::new(self.mode, &texts).map_err(Failure::halt)?;
         if !table.schema().is_like(&self.reading.schema) {
             return Err(Failure::halt(no_way(&self.collection.namespace)));
@@ -151,8 +144,8 @@ impl Check<'_> {
     /// Records one by one, as they stand.
     fn log(&mut self, topic: &Topic<'_>, table: &Table, pairing: &mut Pairing) -> Result<()> {
         let mut recount = Recount::default();
-        for range in topic.source.ranges.chunks(1) {
-            topic.records.read(&topic.source.cut.topic, range, &mut |record| {
+        for ranges in topic.source.portions(Mode::Log) {
+            topic.records.read(&topic.source.cut.topic, ranges, &mut |record| {
                 recount.add(record.partition, record.key, record.value);
                 self.take_record(table, record, pairing)?;
                 if let Some(row) = self.rows.pull() {
@@ -188,10 +181,7 @@ impl Check<'_> {
         loop {
             let last = sorted.pull()?;
             if let Some(last) = &last {
-                let value = last.value.as_deref();
-                let (partition, offset) = (last.partition, last.offset);
-                let record = Record { partition, offset, timestamp: None, key: &last.key, value };
-                if !self.take_record(table, &record, pairing)? {
+                if !self.take_record(table, &Record::from(last), pairing)? {
                     continue;
                 }
             }
@@ -228,7 +218,7 @@ impl Check<'_> {
     fn sort(&mut self, limits: &Limits) -> Result<Sorted, Problem> {
         let mut fold = Fold::new(limits.memory_bytes, &limits.work_dir);
         while let Some(row) = self.rows.pull() {
-            fold.add(0, 0, &row.seen.identity, Some(&row.bytes))?;
+            fold.add(0, 0, row.seen.identity(), Some(&row.bytes))?;
         }
         fold.finish()
     }

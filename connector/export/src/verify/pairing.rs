@@ -65,14 +65,14 @@ impl Pairing {
 
     /// Takes a row of one side; `row` are its bytes.
     pub(super) fn take(&mut self, side: Side, seen: &Seen, row: &[u8]) {
-        let (own, other) = (side as usize, 1 - side as usize);
+        let (own, other, identity) = (side as usize, 1 - side as usize, seen.identity());
         self.rows[own] += 1;
         self.sums[own].add_hash(&seen.hash);
         if self.overflown {
             return;
         }
-        if let Some(found) = self.waiting[other].remove(seen.identity.as_slice()) {
-            self.bytes -= ENTRY + seen.identity.len() + found.row.len();
+        if let Some(found) = self.waiting[other].remove(identity) {
+            self.bytes -= ENTRY + identity.len() + found.row.len();
             if found.hash == seen.hash {
                 self.equal += 1;
                 return;
@@ -85,16 +85,16 @@ impl Pairing {
             }
             return;
         }
-        self.bytes += ENTRY + seen.identity.len() + row.len();
+        self.bytes += ENTRY + identity.len() + row.len();
         if self.bytes > self.most_bytes {
             self.waiting = Default::default();
             self.overflown = true;
             return;
         }
         let waiting = Waiting { hash: seen.hash, row: row.into() };
-        if let Some(before) = self.waiting[own].insert(seen.identity.as_slice().into(), waiting) {
+        if let Some(before) = self.waiting[own].insert(identity.into(), waiting) {
             // Two rows of one identity on one side: the earlier one has no partner any more.
-            self.bytes -= ENTRY + seen.identity.len() + before.row.len();
+            self.bytes -= ENTRY + identity.len() + before.row.len();
             self.differing += 1;
             self.keep(side, before.row);
         }

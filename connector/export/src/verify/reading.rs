@@ -41,12 +41,21 @@ struct Key {
 
 /// What a row is.
 pub(super) struct Seen {
-    /// Key bytes, or what else no two rows share.
-    pub(super) identity: Vec<u8>,
+    /// Where a record of a log stands.
+    place: Option<Vec<u8>>,
+    /// Key bytes, where rows tell them.
+    pub(super) key: Option<Vec<u8>>,
     /// Over all fields.
     pub(super) hash: RowHash,
     /// Over what is of the state.
     pub(super) state: RowHash,
+}
+
+impl Seen {
+    /// What no two rows share: the place in a log, key bytes, else the hash.
+    pub(super) fn identity(&self) -> &[u8] {
+        self.place.as_deref().or(self.key.as_deref()).unwrap_or(&self.hash)
+    }
 }
 
 impl Reading {
@@ -95,16 +104,11 @@ impl Reading {
                 Sha256::digest(&form).into()
             }
         };
-        let identity = match (self.place, self.key(row)) {
-            (Some(place), _) => self.stands(row, place),
-            (None, Some(key)) => key,
-            (None, None) => hash.to_vec(),
-        };
-        Seen { identity, hash, state }
+        Seen { place: self.place.map(|place| self.stands(row, place)), key: self.key(row), hash, state }
     }
 
     /// The key bytes of a row; `None` where rows do not tell them.
-    pub(super) fn key(&self, row: &Datum<'_>) -> Option<Vec<u8>> {
+    fn key(&self, row: &Datum<'_>) -> Option<Vec<u8>> {
         let (Some(key), Datum::Record(fields)) = (&self.key, row) else { return None };
         let mut out = key.frame.to_vec();
         encode::row(&Datum::Record(vec![fields.get(key.place)?.clone()]), &key.schema, &mut out);

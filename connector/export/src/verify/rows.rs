@@ -109,15 +109,15 @@ impl<'a> Rows<'a> {
         current.rows += 1;
         self.rows += 1;
         self.state.add_hash(&seen.state);
-        if let Some(key) = self.reading.key(&row) {
+        if let Some(key) = &seen.key {
             current.first.get_or_insert_with(|| key.clone());
-            current.last = key;
+            current.last.clone_from(key);
         }
         if self.reading.has_keys() || self.reading.has_places() {
-            if current.rows > 1 && seen.identity <= current.before {
+            if current.rows > 1 && seen.identity() <= current.before.as_slice() {
                 self.misplaced += 1;
                 if self.differences.len() < MOST_NAMED {
-                    let twice = seen.identity == current.before;
+                    let twice = seen.identity() == current.before;
                     let kind = if twice { DifferenceKind::Doubled } else { DifferenceKind::Misplaced };
                     let place = format!("row {} of {}", current.rows, current.file.name);
                     self.differences.push(Difference {
@@ -128,7 +128,8 @@ impl<'a> Rows<'a> {
                     });
                 }
             }
-            current.before.clone_from(&seen.identity);
+            current.before.clear();
+            current.before.extend_from_slice(seen.identity());
         }
         Some(Ok(FileRow { seen, bytes }))
     }

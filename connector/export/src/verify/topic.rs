@@ -11,12 +11,11 @@ use moorline_pipeline::partition;
 use super::files::{Limits, Topic};
 use super::reading::name_of_key;
 use super::{Difference, DifferenceKind};
-use crate::canonical::Canonical;
 use crate::fold::Fold;
 use crate::manifest::{Mode, Range};
 use crate::replay::recount::Recount;
 use crate::replay::{Record, Records, Table, Texts};
-use crate::state::StateDigest;
+use crate::state::{self, StateDigest};
 
 /// What was found of a topic.
 #[derive(Debug, Default)]
@@ -70,16 +69,7 @@ pub fn collection(topic: Topic<'_>, metadata_prefix: &str, limits: &Limits) -> R
     if schemas.values.is_empty() {
         return Ok(found);
     }
-    let texts = Texts {
-        key: &schemas.key,
-        values: &schemas.values,
-        newest: schemas.newest,
-        reader: None,
-        columns: &[],
-        metadata_prefix,
-    };
-    let folded = state(fold, &texts);
-    match folded {
+    match state(fold, &schemas.texts(metadata_prefix)) {
         Ok((rows, digest)) => (found.rows, found.state_digest) = (rows, Some(digest.to_hex())),
         Err(problem) if problem.code == "MOOR-6127" => return Err(Failure::halt(problem)),
         Err(problem) => found.findings.push(problem),
@@ -89,20 +79,15 @@ pub fn collection(topic: Topic<'_>, metadata_prefix: &str, limits: &Limits) -> R
 
 fn state(fold: Fold, texts: &Texts<'_>) -> Result<(u64, StateDigest), Problem> {
     let table = Table::new(Mode::State, texts)?;
-    let canonical = Canonical::new(table.schema(), texts.metadata_prefix);
-    let (mut rows, mut digest, mut form) = (0, StateDigest::default(), Vec::new());
+    let (mut rows, mut state) = (0, state::Rows::new(table.schema(), texts.metadata_prefix));
     let mut sorted = fold.finish()?;
     while let Some(last) = sorted.pull()? {
-        let (partition, offset, value) = (last.partition, last.offset, last.value.as_deref());
-        let Some(row) = table.row(&Record { partition, offset, timestamp: None, key: &last.key, value })? else {
-            continue;
-        };
-        rows += 1;
-        form.clear();
-        canonical.write(&row.datum, &mut form);
-        digest.add(&form);
+        if let Some(row) = table.row(&Record::from(&last))? {
+            rows += 1;
+            state.add(&row.datum);
+        }
     }
-    Ok((rows, digest))
+    Ok((rows, state.digest()))
 }
 
 /// How many records of each range are left behind the beginning of a log: for a topic of which retention took some.
