@@ -9,9 +9,8 @@ import json
 import pytest
 from confluent_kafka.admin import NewPartitions
 
-from oracle import fold, law
+from oracle import exports, fold, law
 from oracle.others import Programs
-from oracle.writer import Writer, load
 
 MEMORY = "60000"
 
@@ -31,45 +30,18 @@ def written(stack, name, connector):
     """A connector that wrote a random history, was killed in it, and has ended."""
 
     def make(**settings):
-        kinds = {f"{name}.a": "number", f"{name}.b": "string"}
-        for namespace, kind in kinds.items():
-            load(stack.mongodb_uri, namespace, 300, kind)
-        one = connector(",".join(kinds), **settings)
-        one.until("snapshot")
-        writer = Writer(stack.mongodb_uri, kinds, 5, rate=300)
-        writer.start()
-        run = one.start()
-        before = len(one.anchors())
-        one.wait_for_anchor(lambda anchor: len(one.anchors()) > before + 2, run)
-        one.kill(run)
-        assert sum(writer.stop().values()) > 100
-        one.finish()
-        return one
+        return exports.history(stack, name, connector, killed=True, **settings)
 
     return make
 
 
-def _replay(one, out, *flags: str, at: str = "latest", code: int = 0, file_format: str = "jsonl", **variables):
-    run = one.command("replay", "-c", str(one.file), "--at", at, "--out", str(out), "--format", file_format, "--no-certificate", *flags,
-                      **variables)
-    found = run.wait(60)
-    assert found == code, f"exit {found}, not {code}\n{run.stdout[-2000:]}\n{run.stderr[-3000:]}"
-    return run
-
-
-def _files(out) -> dict[str, str]:
-    """SHA-256 of every file but the one that tells of the run."""
-    paths = [path for path in out.rglob("*") if path.is_file() and path.name != "_run.json"]
-    return {str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
-
-
-def _manifest(out) -> dict:
-    return json.loads((out / "_manifest.json").read_text())
+def _replay(one, out, *flags: str, **more):
+    return exports.replay(one, out, "--no-certificate", *flags, limit=60, **more)
 
 
 def _rows(out, namespace: str) -> list[dict]:
     """Rows of a collection, held against what the manifest says of its files."""
-    manifest = _manifest(out)
+    manifest = exports.manifest(out)
     [collection] = [c for c in manifest["collections"] if c["namespace"] == namespace]
     rows, last = [], ""
     for file in collection["files"]:
@@ -147,7 +119,7 @@ def test_an_export_is_the_state_and_differences_add_up(stack, name, written, tmp
             plain = lambda rows: {k: {f: v for f, v in r.items() if f != "__op"} for k, r in rows.items()}  # noqa: E731
             assert plain(before) == plain(after)
     assert form != "document" or deletes > 0, "no delete was put to the test"
-    manifest = _manifest(tmp_path / "b")
+    manifest = exports.manifest(tmp_path / "b")
     assert manifest["exact"] and manifest["complete"] and manifest["at"]["anchors"] == [last.id]
     entry = last.collections[f"{name}.a"]
     [told] = [c for c in manifest["collections"] if c["namespace"] == f"{name}.a"]
@@ -160,10 +132,10 @@ def test_the_same_bytes_whatever_the_memory_and_after_each_kill(stack, name, wri
     anchor = next(a for a in reversed(one.anchors()) if a.whole and len(a.collections) == 2)
     flags = ("--file-bytes", "30000")
     _replay(one, tmp_path / "one", *flags, at=anchor.id)
-    wanted = _files(tmp_path / "one")
+    wanted = exports.files(tmp_path / "one")
     assert len([file for file in wanted if "/part-" in file]) > 3
     _replay(one, tmp_path / "small", *flags, "--memory-bytes", MEMORY, at=anchor.id)
-    assert _files(tmp_path / "small") == wanted
+    assert exports.files(tmp_path / "small") == wanted
     assert json.loads((tmp_path / "small" / "_run.json").read_text())["sorted_on_disk_bytes"] > 2 * int(MEMORY)
     points = ["journal.begun", "records.read", "file.staged@2", "file.published@2", "collection.written",
               "collection.noted", "collection.noted@2", "manifest.written", "run.written", "success.written"]
@@ -178,13 +150,13 @@ def test_the_same_bytes_whatever_the_memory_and_after_each_kill(stack, name, wri
             refused = _replay(one, out, "--resume", "--file-bytes", "30001", at=anchor.id, code=1)
             assert "MOOR-6126" in refused.stderr
         _replay(one, out, *flags, "--resume", at=anchor.id)
-        assert _files(out) == wanted, point
+        assert exports.files(out) == wanted, point
     again = _replay(one, tmp_path / "one", *flags, at=anchor.id, code=4)
     assert "MOOR-6125" in again.stderr
     _replay(one, tmp_path / "one", *flags, "--overwrite", at=anchor.id, code=4)
-    assert _files(tmp_path / "one") == wanted
+    assert exports.files(tmp_path / "one") == wanted
     _replay(one, tmp_path / "one", "--collection", f"{name}.a", "--overwrite", "--yes", at=anchor.id)
-    assert {file.split("/")[0] for file in _files(tmp_path / "one")} == {f"{name}.a", "_manifest.json", "_SUCCESS"}
+    assert {file.split("/")[0] for file in exports.files(tmp_path / "one")} == {f"{name}.a", "_manifest.json", "_SUCCESS"}
 
 
 def test_every_record_unfolded_and_chosen_fields(stack, name, written, tmp_path):
@@ -203,7 +175,7 @@ def test_every_record_unfolded_and_chosen_fields(stack, name, written, tmp_path)
     _replay(one, tmp_path / "table", at=anchor.id, file_format="parquet")
     _replay(one, tmp_path / "lines", at=anchor.id)
     programs = Programs.fetched()
-    manifests = [_manifest(tmp_path / folder)["collections"] for folder in ("table", "lines")]
+    manifests = [exports.manifest(tmp_path / folder)["collections"] for folder in ("table", "lines")]
     digests = [[(c["rows"], c["state_digest"]) for c in collections] for collections in manifests]
     assert digests[0] == digests[1] and all(rows and len(digest) == 64 for rows, digest in digests[0])
     for collection in manifests[0]:

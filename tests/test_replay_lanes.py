@@ -8,7 +8,7 @@ import json
 import pytest
 from bson import decode
 
-from oracle import law
+from oracle import exports, law
 from oracle.others import Programs
 from oracle.source import predecessor
 
@@ -46,8 +46,8 @@ def _source(stack, namespace: str, cut) -> dict:
 
 
 def _replay(one, out, file_format: str, *flags: str, at: str) -> dict[str, list[dict]]:
-    one.call("replay", "-c", str(one.file), "--at", at, "--out", str(out), "--format", file_format, "--no-certificate", *flags)
-    manifest = json.loads((out / "_manifest.json").read_text())
+    exports.replay(one, out, "--no-certificate", *flags, at=at, file_format=file_format, limit=60)
+    manifest = exports.manifest(out)
     paths = {c["namespace"]: [out / file["name"] for file in c["files"]] for c in manifest["collections"]}
     programs = Programs.fetched()
     read = {}

@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from confluent_kafka.admin import NewTopic
 
-from oracle import doctored
+from oracle import doctored, exports
 
 NOWHERE = "mongodb://127.0.0.1:1/?replicaSet=none&serverSelectionTimeoutMS=500"
 
@@ -37,9 +37,8 @@ def captured(stack, name, connector):
     return make
 
 
-def _replay(one, out, *flags: str, at: str = "latest", code: int = 0):
-    flags = ("replay", "-c", str(one.file), "--at", at, "--out", str(out), "--format", "jsonl", "--no-certificate", *flags)
-    return one.call(*flags, code=code)
+def _replay(one, out, *flags: str, **more):
+    return exports.replay(one, out, "--no-certificate", *flags, limit=60, **more)
 
 
 def _refused(one, out, code: str, *flags: str, at: str = "latest", nearest: str | None = None):
@@ -49,10 +48,6 @@ def _refused(one, out, code: str, *flags: str, at: str = "latest", nearest: str 
     assert not (out / "_SUCCESS").exists() and not (out / "_manifest.json").exists()
     assert nearest is None or f"--at {nearest}   the nearest that can be replayed" in told, told
     return told
-
-
-def _manifest(out) -> dict:
-    return json.loads((out / "_manifest.json").read_text())
 
 
 def _anchors(one, suffix: str, *records: dict) -> None:
@@ -85,7 +80,7 @@ def test_records_that_are_not_those_that_were_written(captured, name, tmp_path):
         one.write(anchor__topic__name=doctored.write(one, anchor, namespace, case, made, records))
         if code is None:
             _replay(one, tmp_path / case)
-            assert _manifest(tmp_path / case)["collections"][0]["rows"] == 29
+            assert exports.manifest(tmp_path / case)["collections"][0]["rows"] == 29
         else:
             assert words in _refused(one, tmp_path / case, code)
 
@@ -112,7 +107,7 @@ def test_anchors_that_are_not_what_they_say(captured, name, tmp_path):
     _anchors(one, "unknown", good, unknown)
     _refused(one, tmp_path / "unknown", "MOOR-6017", at=unknown["id"], nearest=good["id"])
     told = _replay(one, tmp_path / "unknown")
-    assert "MOOR-6017" in told.stderr and _manifest(tmp_path / "unknown")["at"]["anchors"] == [good["id"]]
+    assert "MOOR-6017" in told.stderr and exports.manifest(tmp_path / "unknown")["at"]["anchors"] == [good["id"]]
 
 
 def test_a_cut_that_is_not_exact_or_not_whole_is_taken_only_knowingly(captured, name, tmp_path):
@@ -126,9 +121,9 @@ def test_a_cut_that_is_not_exact_or_not_whole_is_taken_only_knowingly(captured, 
     assert f"gap ({name}.a)" in _refused(one, tmp_path / "inexact", "MOOR-6120", nearest=good["id"])
     _refused(one, tmp_path / "inexact", "MOOR-6120", "--collection", f"{name}.a")
     _replay(one, tmp_path / "other", "--collection", f"{name}.b")
-    assert _manifest(tmp_path / "other")["exact"] and not _manifest(tmp_path / "other")["inexact"]
+    assert exports.manifest(tmp_path / "other")["exact"] and not exports.manifest(tmp_path / "other")["inexact"]
     _replay(one, tmp_path / "known", "--allow-inexact")
-    manifest = _manifest(tmp_path / "known")
+    manifest = exports.manifest(tmp_path / "known")
     assert not manifest["exact"] and manifest["inexact"] == [gap]
     assert {c["namespace"]: c["exact"] for c in manifest["collections"]} == {f"{name}.a": False, f"{name}.b": True}
 
@@ -146,10 +141,10 @@ def test_a_snapshot_that_still_runs_holds_back_its_own_collection_only(stack, na
     anchor = one.wait_for_anchor(halfway, run)
     assert f"the snapshot of {name}.many is not in yet" in _refused(one, tmp_path / "both", "MOOR-6120", at=anchor.id)
     _replay(one, tmp_path / "few", "--collection", f"{name}.few", at=anchor.id)
-    [few] = _manifest(tmp_path / "few")["collections"]
-    assert few["rows"] == 20 and few["complete"] and _manifest(tmp_path / "few")["complete"]
+    [few] = exports.manifest(tmp_path / "few")["collections"]
+    assert few["rows"] == 20 and few["complete"] and exports.manifest(tmp_path / "few")["complete"]
     _replay(one, tmp_path / "known", "--allow-inexact", at=anchor.id)
-    assert not _manifest(tmp_path / "known")["complete"]
+    assert not exports.manifest(tmp_path / "known")["complete"]
     one.kill(run)
 
 
@@ -177,7 +172,7 @@ def test_another_topic_and_another_export_are_told_from_those_of_the_anchor(stac
     assert "another snapshot" in _refused(one, tmp_path / "from", "MOOR-6123", "--from", first.id, at=second)
     assert "later than" in _refused(one, tmp_path / "from", "MOOR-6123", "--from", second, at=first.id)
     _replay(one, tmp_path / "new", at=second)
-    assert [c["rows"] for c in _manifest(tmp_path / "new")["collections"]] == [29, 30]
+    assert [c["rows"] for c in exports.manifest(tmp_path / "new")["collections"]] == [29, 30]
 
 
 @contextmanager
@@ -241,7 +236,7 @@ def test_a_registry_that_was_built_anew(stack, captured, name, tmp_path):
             nearest = older.id if old not in answers else None
             told = _refused(one, tmp_path / "other", code, at=newest.id)
             assert ("the nearest that can be replayed" in told) == (nearest is not None), told
-    assert [c["rows"] for c in _manifest(tmp_path / "same")["collections"]] == [30, 30]
+    assert [c["rows"] for c in exports.manifest(tmp_path / "same")["collections"]] == [30, 30]
 
 
 def test_the_newest_schema_is_that_of_the_last_record_not_the_highest_id(stack, name, connector, tmp_path):

@@ -11,7 +11,7 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import ConfigResource, NewTopic
 from confluent_kafka.serialization import MessageField
 
-from oracle import fold, law
+from oracle import exports, fold, law
 from oracle.connector import wait_for
 from oracle.murmur2 import partition
 from oracle.topics import digest
@@ -57,10 +57,8 @@ class Copy:
 
 
 def _replay(one, topic: str, *flags: str, at: str, code: int | None = 0, **variables):
-    run = one.command("replay", "-c", str(one.file), "--at", at, "--to-topic", topic, "--no-certificate", *flags, **variables)
-    found = run.wait(60)
-    assert code is None or found == code, f"exit {found}, not {code}\n{run.stdout[-2000:]}\n{run.stderr[-3000:]}"
-    return run
+    flags = ("--to-topic", topic, "--no-certificate", *flags)
+    return one.call("replay", "-c", str(one.file), "--at", at, *flags, code=code, **variables)
 
 
 def _folded(stack, anchor, namespace: str) -> dict[bytes, bytes]:
@@ -76,11 +74,7 @@ def written(stack, name, connector):
     """A connector that wrote a random history of `a` and `b`, with two whole cuts; the source is out of reach then."""
 
     def make(**settings):
-        kinds = {f"{name}.a": "number", f"{name}.b": "string"}
-        for namespace, kind in kinds.items():
-            load(stack.mongodb_uri, namespace, 300, kind)
-        one = connector(",".join(kinds), **settings)
-        one.until("snapshot")
+        one, kinds = exports.loaded(stack, name, connector, **settings)
         writer = Writer(stack.mongodb_uri, kinds, 11, rate=400)
         writer.start()
         wait_for("some writes", lambda: writer.total > 200, 30)

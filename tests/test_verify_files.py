@@ -11,7 +11,7 @@ from dataclasses import replace
 import fastavro
 import pytest
 
-from oracle import doctored, state_digest
+from oracle import doctored, exports, state_digest
 from oracle.others import Programs
 from test_types import FIELDS
 
@@ -103,16 +103,15 @@ def _codes(report: dict) -> set[str]:
 
 
 def _replay(one, out, *flags: str, file_format: str = "jsonl"):
-    one.call("replay", "-c", str(one.file), "--out", str(out), "--format", file_format, "--no-certificate", *flags)
+    exports.replay(one, out, "--no-certificate", *flags, file_format=file_format, limit=60)
     return out
 
 
 def _manifest(out, change=None) -> dict:
-    path = out / "_manifest.json"
-    manifest = json.loads(path.read_text())
+    manifest = exports.manifest(out)
     if change is not None:
         change(manifest)
-        path.write_text(json.dumps(manifest, indent=2) + "\n")
+        (out / "_manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
     return manifest
 
 

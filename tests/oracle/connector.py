@@ -149,9 +149,9 @@ class Connector:
         self.runs.append(run)
         return run
 
-    def call(self, *arguments: str, limit: float = 60.0, code: int | None = 0) -> Run:
-        """Runs a verb to its end and holds its exit code against `code`."""
-        run = self.command(*arguments)
+    def call(self, *arguments: str, limit: float = 60.0, code: int | None = 0, **variables: str) -> Run:
+        """Runs a verb, with variables of its own, to its end and holds its exit code against `code`."""
+        run = self.command(*arguments, **variables)
         found = run.wait(limit)
         assert code is None or found == code, (
             f"moorline {' '.join(arguments)}: exit {found}, not {code}\n{run.stdout[-2000:]}\n{run.stderr[-3000:]}"

@@ -6,24 +6,31 @@ Invariant: `_run.json` alone may differ between two exports of one anchor.
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 
 from .writer import Writer, load
 
 
-def history(stack, name: str, connector, changes: int = 100, **settings):
-    """A connector that wrote a random history of two collections, `.a` and `.b`, and has ended."""
+def loaded(stack, name: str, connector, **settings):
+    """A connector that has the snapshots of two collections, `.a` and `.b`; and the kinds of their ids, for a writer."""
     kinds = {f"{name}.a": "number", f"{name}.b": "string"}
     for namespace, kind in kinds.items():
         load(stack.mongodb_uri, namespace, 300, kind)
     one = connector(",".join(kinds), **settings)
     one.until("snapshot")
+    return one, kinds
+
+
+def history(stack, name: str, connector, changes: int = 100, killed: bool = False, **settings):
+    """A connector that wrote a random history of two collections, `.a` and `.b`, and has ended; if asked, killed in it."""
+    one, kinds = loaded(stack, name, connector, **settings)
     writer = Writer(stack.mongodb_uri, kinds, 5, rate=300)
     writer.start()
     run = one.start()
     before = len(one.anchors())
     one.wait_for_anchor(lambda anchor: len(one.anchors()) > before + 2, run)
-    run.terminate()
+    one.kill(run) if killed else run.terminate()
     assert sum(writer.stop().values()) > changes
     one.finish()
     return one
@@ -35,11 +42,12 @@ def newest(one) -> str:
 
 
 def replay(one, out, *flags: str, at: str = "latest", code: int = 0, file_format: str = "jsonl", limit=90, **variables):
-    run = one.command("replay", "-c", str(one.file), "--at", at, "--out", str(out), "--format", file_format, *flags,
-                      **variables)
-    found = run.wait(limit)
-    assert found == code, f"exit {found}, not {code}\n{run.stdout[-2000:]}\n{run.stderr[-3000:]}"
-    return run
+    return one.call("replay", "-c", str(one.file), "--at", at, "--out", str(out), "--format", file_format, *flags,
+                    limit=limit, code=code, **variables)
+
+
+def manifest(out: Path) -> dict:
+    return json.loads((out / "_manifest.json").read_text())
 
 
 def files(out: Path) -> dict[str, str]:
