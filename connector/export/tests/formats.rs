@@ -3,9 +3,10 @@
 //! The files stay in the folder of cargo's test files (`formats/CASE.FORMAT`, with `CASE.avsc` beside them), for a person
 //! who wants to open them.
 
-use std::io::{Read as _, Write};
+mod written;
+
+use std::io::Read as _;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
 
 use moorline_export::datum::Datum;
 use moorline_export::decode::Resolver;
@@ -13,54 +14,10 @@ use moorline_export::format::FileFormat;
 use moorline_export::schema::Schema;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Value as Json, json};
-
-const FORMATS: [FileFormat; 5] = [
-    FileFormat::Parquet,
-    FileFormat::Avro,
-    FileFormat::JsonLines,
-    FileFormat::JsonLinesZstd,
-    FileFormat::JsonLinesGzip,
-];
-
-#[derive(Clone, Default)]
-struct Shared(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Shared {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
+use written::{Shared, golden};
 
 fn file(format: FileFormat, schema: &Schema, rows: &[Datum<'_>]) -> Vec<u8> {
-    let out = Shared::default();
-    let facts = [("moorline.anchor".to_owned(), "k3v9q2".to_owned())];
-    let mut writer = format.writer(schema, &facts, Box::new(out.clone())).unwrap();
-    rows.iter().for_each(|row| writer.write(row).unwrap());
-    writer.finish().unwrap();
-    std::mem::take(&mut *out.0.lock().unwrap())
-}
-
-/// Every golden case with its value schema and records.
-fn golden() -> Vec<(String, Schema, Vec<Vec<u8>>)> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../pipeline/tests/golden/contracts");
-    let mut out = Vec::new();
-    let mut paths: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
-    for path in paths.iter().filter(|path| path.extension().is_some_and(|extension| extension == "json")) {
-        let golden: Json = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-        let stem = path.file_stem().unwrap().to_string_lossy().into_owned();
-        let own = [golden.clone()];
-        for (number, case) in golden["cases"].as_array().map_or(&own[..], Vec::as_slice).iter().enumerate() {
-            let Some(schema) = case.get("value_schema") else { continue };
-            let values = case["records"].as_array().into_iter().flatten().filter_map(|record| record["value"].as_str());
-            let rows = values.map(|value| hex::decode(value).unwrap()[5..].to_vec()).collect();
-            out.push((format!("{stem}-{number}"), Schema::parse(&schema.to_string()).unwrap(), rows));
-        }
-    }
-    out
+    written::file(format, schema, &[("moorline.anchor".to_owned(), "k3v9q2".to_owned())], rows)
 }
 
 #[test]
@@ -71,7 +28,7 @@ fn golden_records_in_every_format_are_read_by_others() {
         let resolver = Resolver::new(&schema, &schema).unwrap();
         let rows: Vec<Datum<'_>> = records.iter().map(|record| resolver.read(record).unwrap()).collect();
         std::fs::write(folder.join(format!("{case}.avsc")), schema.json().to_string()).unwrap();
-        for format in FORMATS {
+        for format in FileFormat::ALL {
             let bytes = file(format, &schema, &rows);
             assert_eq!(bytes, file(format, &schema, &rows), "{case}");
             std::fs::write(folder.join(format!("{case}.{}", format.extension())), &bytes).unwrap();

@@ -1,9 +1,9 @@
 //! Files read back: the rows that were written, in every format; and of files that were damaged, at every length and with
 //! every bit turned over, an error or rows, never a panic and never a room made for what is not there.
 
-use std::io::Write;
+mod written;
+
 use std::path::Path;
-use std::sync::{Arc, Mutex};
 
 use moorline_export::datum::Datum;
 use moorline_export::decode::Resolver;
@@ -11,35 +11,8 @@ use moorline_export::encode;
 use moorline_export::format::FileFormat;
 use moorline_export::schema::Schema;
 use proptest::prelude::*;
-use serde_json::{Value as Json, json};
-
-const FORMATS: [FileFormat; 5] = [
-    FileFormat::Parquet,
-    FileFormat::Avro,
-    FileFormat::JsonLines,
-    FileFormat::JsonLinesZstd,
-    FileFormat::JsonLinesGzip,
-];
-
-#[derive(Clone, Default)]
-struct Shared(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Shared {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-fn file(format: FileFormat, schema: &Schema, rows: &[Datum<'_>]) -> Vec<u8> {
-    let out = Shared::default();
-    let mut writer = format.writer(schema, &[], Box::new(out.clone())).unwrap();
-    rows.iter().for_each(|row| writer.write(row).unwrap());
-    writer.finish().unwrap();
-    std::mem::take(&mut *out.0.lock().unwrap())
-}
+use serde_json::json;
+use written::{file, golden};
 
 /// In memory where the system has such a place: tens of thousands of small files are written here.
 fn scratch() -> tempfile::TempDir {
@@ -57,40 +30,27 @@ fn read(format: FileFormat, schema: &Schema, path: &Path) -> Result<Vec<Vec<u8>>
 
 #[test]
 fn golden_records_come_back_from_every_format() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../pipeline/tests/golden/contracts");
     let (scratch, mut looked_at) = (scratch(), 0);
     let path = scratch.path().join("rows");
-    for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
-        let Some(golden) =
-            std::fs::read_to_string(&entry).ok().and_then(|text| serde_json::from_str::<Json>(&text).ok())
-        else {
-            continue;
-        };
-        let own = [golden.clone()];
-        for case in golden["cases"].as_array().map_or(&own[..], Vec::as_slice) {
-            let Some(schema) = case.get("value_schema") else { continue };
-            let schema = Schema::parse(&schema.to_string()).unwrap();
-            let resolver = Resolver::new(&schema, &schema).unwrap();
-            let values = case["records"].as_array().into_iter().flatten().filter_map(|record| record["value"].as_str());
-            let values: Vec<Vec<u8>> = values.map(|value| hex::decode(value).unwrap()[5..].to_vec()).collect();
-            let rows: Vec<Datum<'_>> = values.iter().map(|value| resolver.read(value).unwrap()).collect();
-            for format in FORMATS {
-                std::fs::write(&path, file(format, &schema, &rows)).unwrap();
-                let found = read(format, &schema, &path).unwrap_or_else(|why| panic!("{entry:?} {format:?}: {why}"));
-                let found: Vec<Datum<'_>> = found.iter().map(|row| resolver.read(row).unwrap()).collect();
-                // NaN is not equal to itself, its text is; JSON has one NaN, and decimals lose bytes that repeat the sign.
-                let form = |rows: &[Datum<'_>]| -> Vec<String> {
-                    let canonical = moorline_export::canonical::Canonical::new(&schema, "\0");
-                    let of = |row: &Datum<'_>| {
-                        let mut out = Vec::new();
-                        canonical.write(row, &mut out);
-                        hex::encode(out)
-                    };
-                    rows.iter().map(of).collect()
+    for (case, schema, records) in golden() {
+        let resolver = Resolver::new(&schema, &schema).unwrap();
+        let rows: Vec<Datum<'_>> = records.iter().map(|record| resolver.read(record).unwrap()).collect();
+        for format in FileFormat::ALL {
+            std::fs::write(&path, file(format, &schema, &[], &rows)).unwrap();
+            let found = read(format, &schema, &path).unwrap_or_else(|why| panic!("{case} {format:?}: {why}"));
+            let found: Vec<Datum<'_>> = found.iter().map(|row| resolver.read(row).unwrap()).collect();
+            // NaN is not equal to itself, its text is; JSON has one NaN, and decimals lose bytes that repeat the sign.
+            let form = |rows: &[Datum<'_>]| -> Vec<String> {
+                let canonical = moorline_export::canonical::Canonical::new(&schema, "\0");
+                let of = |row: &Datum<'_>| {
+                    let mut out = Vec::new();
+                    canonical.write(row, &mut out);
+                    hex::encode(out)
                 };
-                assert_eq!(form(&found), form(&rows), "{entry:?} {format:?}");
-                looked_at += rows.len();
-            }
+                rows.iter().map(of).collect()
+            };
+            assert_eq!(form(&found), form(&rows), "{case} {format:?}");
+            looked_at += rows.len();
         }
     }
     assert!(looked_at > 400, "{looked_at}");
@@ -139,8 +99,8 @@ fn a_file_cut_short_at_any_length_or_with_any_bit_turned_over_is_an_error_or_oth
         encode::row(row, &schema, &mut out);
         wanted.push(out);
     }
-    for format in FORMATS {
-        let whole = file(format, &schema, &rows);
+    for format in FileFormat::ALL {
+        let whole = file(format, &schema, &[], &rows);
         assert_eq!(harmless(format, &schema, &path, &whole).as_ref(), Some(&wanted), "{format:?}");
         for length in 0..whole.len() {
             let found = harmless(format, &schema, &path, &whole[..length]);
@@ -161,13 +121,13 @@ proptest! {
 
     #[test]
     fn bytes_that_are_written_over_do_no_harm(
-        format in 0..FORMATS.len(),
+        format in 0..FileFormat::ALL.len(),
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..12),
         numbers in prop::collection::vec(any::<prop::sample::Index>(), 0..3),
     ) {
         let (schema, rows) = small();
         let scratch = scratch();
-        let mut bytes = file(FORMATS[format], &schema, &rows);
+        let mut bytes = file(FileFormat::ALL[format], &schema, &[], &rows);
         for (place, byte) in &changes {
             let place = place.index(bytes.len());
             bytes[place] = *byte;
@@ -177,6 +137,6 @@ proptest! {
             let place = place.index(bytes.len() - 5);
             bytes[place..place + 5].copy_from_slice(&[0xFF, 0xFF, 0xFF, 0xFF, 0x0F]);
         }
-        harmless(FORMATS[format], &schema, &scratch.path().join("rows"), &bytes);
+        harmless(FileFormat::ALL[format], &schema, &scratch.path().join("rows"), &bytes);
     }
 }

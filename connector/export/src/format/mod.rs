@@ -56,11 +56,12 @@ pub trait RowWriter: Send {
 }
 
 impl FileFormat {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Parquet, Self::Avro, Self::JsonLines, Self::JsonLinesZstd, Self::JsonLinesGzip];
+
     /// By its name in manifests and on the command line.
     pub fn named(name: &str) -> Option<Self> {
-        [Self::Parquet, Self::Avro, Self::JsonLines, Self::JsonLinesZstd, Self::JsonLinesGzip]
-            .into_iter()
-            .find(|each| each.name() == name)
+        Self::ALL.into_iter().find(|each| each.name() == name)
     }
 
     /// Its name in manifests and on the command line.
