@@ -10,11 +10,10 @@ A state makes the table anew. A load that was cut off is made again: the same ro
 from __future__ import annotations
 
 import json
-import sys
 
 from chdb.session import Session
 
-from export_folder import Export, Refused, opened, wanted
+from export_folder import Export, run, wanted
 
 
 def _literal(text: str) -> str:
@@ -76,20 +75,16 @@ def widen(session: Session, table: str, rows: str) -> None:
     session.query(f"CREATE OR REPLACE VIEW {view} AS SELECT * EXCEPT (_cut, _gone) FROM {table} FINAL")
 
 
-def main() -> None:
-    path, folder, namespace = sys.argv[1:4]
-    export = opened(folder, namespace)
+def loaded(path: str, export: Export) -> int:
+    """Loads into the database of a folder, and gives the rows of the table."""
     session = Session(path)
     load(session, export)
     rows = 0
     if _ask(session, f"EXISTS export.{_name(export.table)}")[0]["result"]:
         rows = int(_ask(session, f"SELECT count() AS rows FROM export.{_name(export.table)} FINAL")[0]["rows"])
     session.close()
-    print(json.dumps({"table": export.table, "rows": rows, "anchor": export.anchor, "cut": export.time}))
+    return rows
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except Refused as refused:
-        sys.exit(f"refused: {refused}")
+    run(loaded)

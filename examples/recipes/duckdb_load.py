@@ -8,12 +8,9 @@ with the note of the cut, so that a load is there whole or not at all. Loading t
 
 from __future__ import annotations
 
-import json
-import sys
-
 import duckdb
 
-from export_folder import Export, Refused, opened, wanted
+from export_folder import Export, run, wanted
 
 
 def _literal(text: str) -> str:
@@ -53,17 +50,13 @@ def widen(database: duckdb.DuckDBPyConnection, table: str, files: str) -> None:
             database.execute(f"ALTER TABLE {table} ALTER COLUMN {_name(column)} TYPE {kind}")
 
 
-def main() -> None:
-    path, folder, namespace = sys.argv[1:4]
-    export = opened(folder, namespace)
+def loaded(path: str, export: Export) -> int:
+    """Loads into a file, and gives the rows of the table."""
     with duckdb.connect(path) as database:
         load(database, export)
         [rows] = database.execute(f"SELECT count(*) FROM {_name(export.table)}").fetchone()
-    print(json.dumps({"table": export.table, "rows": rows, "anchor": export.anchor, "cut": export.time}))
+    return rows
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except Refused as refused:
-        sys.exit(f"refused: {refused}")
+    run(loaded)

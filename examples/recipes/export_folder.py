@@ -7,6 +7,8 @@ holds every byte against it; here only names and sizes are looked at, so that a 
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,3 +73,14 @@ def wanted(export: Export, stands_at: str | None) -> bool:
     if export.base is not None and export.base != stands_at:
         raise Refused(f"the difference begins at {export.base}, and the table stands at {stands_at or 'nothing'}")
     return True
+
+
+def run(load: Callable[[str, Export], int]) -> None:
+    """`python RECIPE DATABASE FOLDER DB.COLL`: loads, and prints the table, its rows and the cut that it stands at."""
+    path, folder, namespace = sys.argv[1:4]
+    try:
+        export = opened(folder, namespace)
+        rows = load(path, export)
+    except Refused as refused:
+        sys.exit(f"refused: {refused}")
+    print(json.dumps({"table": export.table, "rows": rows, "anchor": export.anchor, "cut": export.time}))

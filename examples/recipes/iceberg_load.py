@@ -11,8 +11,6 @@ A list of records that is null becomes an empty one: pyiceberg 0.12 writes it so
 
 from __future__ import annotations
 
-import json
-import sys
 import warnings
 from pathlib import Path
 
@@ -24,7 +22,7 @@ from pyiceberg.exceptions import NoSuchTableError
 from pyiceberg.expressions import AlwaysTrue, In
 from pyiceberg.table import Table
 
-from export_folder import Export, Refused, opened, wanted
+from export_folder import Export, run, wanted
 
 KEYS_AT_ONCE = 1000
 
@@ -61,21 +59,15 @@ def load(catalog: SqlCatalog, export: Export) -> Table:
     return catalog.load_table(name)
 
 
-def main() -> None:
+def loaded(path: str, export: Export) -> int:
+    """Loads into the warehouse of a folder, and gives the rows of the table."""
     # Of keys that are new there is nothing to delete.
     warnings.filterwarnings("ignore", "Delete operation did not match any records")
-    warehouse, folder, namespace = sys.argv[1:4]
-    export = opened(folder, namespace)
-    root = Path(warehouse).resolve()
+    root = Path(path).resolve()
     root.mkdir(parents=True, exist_ok=True)
     catalog = SqlCatalog("local", uri=f"sqlite:///{root}/catalog.db", warehouse=f"file://{root}")
-    table = load(catalog, export)
-    rows = table.scan().count()
-    print(json.dumps({"table": export.table, "rows": rows, "anchor": export.anchor, "cut": export.time}))
+    return load(catalog, export).scan().count()
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except Refused as refused:
-        sys.exit(f"refused: {refused}")
+    run(loaded)
