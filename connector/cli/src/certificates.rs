@@ -10,12 +10,13 @@ use moorline_config::Config;
 use moorline_pipeline::certificate::{
     self, Certificate, CertificateKey, Certificates, KEY_SCHEMA, SCHEMA, decode, decode_key,
 };
-use moorline_pipeline::error::Result;
+use moorline_pipeline::error::{Problem, Result};
 use moorline_sink_kafka::{Message, TopicReader, TopicWriter};
 use tokio::runtime::Runtime;
 
+use crate::commands::words;
 use crate::failure::Failed;
-use crate::wiring;
+use crate::{messages, wiring};
 
 /// How long the topic may take to be read.
 const READ_LIMIT: Duration = Duration::from_secs(60);
@@ -29,19 +30,17 @@ pub(crate) struct Read {
 }
 
 impl Read {
+    /// None: nobody was asked.
+    pub(crate) fn none() -> Self {
+        Self { topic: String::new(), certificates: Certificates::default(), strange: Vec::new() }
+    }
+
     /// Records of the topic that are no certificates, a line each.
     pub(crate) fn warnings(&self) -> impl Iterator<Item = String> {
         self.strange.iter().map(|(offset, why)| {
             let topic = &self.topic;
             format!("warning  no certificate that this version can read: {topic}, offset {offset}: {why}   MOOR-6150")
         })
-    }
-}
-
-impl Read {
-    /// None: nobody was asked.
-    pub(crate) fn none() -> Self {
-        Self { topic: String::new(), certificates: Certificates::default(), strange: Vec::new() }
     }
 }
 
@@ -70,8 +69,21 @@ fn record(message: &Message) -> Result<(CertificateKey, Option<Certificate>), St
     }
 }
 
-/// Writes certificates, and makes their topic where it is missing and may be made. Blocks.
-pub(crate) fn write(runtime: &Runtime, config: &Config, certificates: &[Certificate]) -> Result<(), Failed> {
+/// Writes certificates and says so; `untold` is given why they could not be written. Blocks.
+pub(crate) fn leave(runtime: &Runtime, config: &Config, made: &[Certificate], untold: impl FnOnce(&[Problem])) {
+    match write(runtime, config, made) {
+        Ok(()) => messages::note(&format!(
+            "{} written to {}",
+            words::plural(made.len(), "certificate"),
+            config.certificate_topic_name
+        )),
+        Err(Failed::Problems(problems)) => untold(&problems),
+        Err(_) => {}
+    }
+}
+
+/// Writes certificates, and makes their topic where it is missing and may be made.
+fn write(runtime: &Runtime, config: &Config, certificates: &[Certificate]) -> Result<(), Failed> {
     let topic = &config.certificate_topic_name;
     let registry = wiring::registry(config)?;
     let ids = runtime.block_on(async {

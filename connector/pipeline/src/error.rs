@@ -22,7 +22,7 @@ pub enum Next {
 }
 
 /// An operator-facing error: five lines, one code, always a next step.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Problem {
     /// For example `MOOR-2003`; each code has a page in `docs/errors/`.
     pub code: &'static str,

@@ -10,7 +10,6 @@
 //! never aborted; memory is bounded by the bytes of a transaction.
 
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use moorline_pipeline::error::{Next, Result};
@@ -28,9 +27,6 @@ const PORTION: (usize, usize) = (1 << 20, 10_000);
 const PART_OF_TIMEOUT: u32 = 4;
 /// Bytes that a record costs beside its key and value.
 const FRAME: usize = 64;
-
-/// How long is waited for a partition to have a leader before it is asked again.
-const LEADERLESS: Duration = Duration::from_millis(100);
 
 /// Copies into one topic.
 pub struct TopicCopier {
@@ -98,22 +94,12 @@ impl TopicCopier {
     /// The ends of all partitions; nothing is under way when they are asked for. A topic that was made a moment ago may
     /// not be known to each broker yet, or have no leader, which is waited for within the limit.
     fn ends(&mut self) -> Result<Vec<i64>> {
-        let limit = self.settings.request_timeout;
-        let until = Instant::now() + limit;
-        let client = self.producer.client();
-        let mut ends = Vec::new();
-        while let Ok(partition @ 0..) = i32::try_from(ends.len())
-            && partition < self.partitions
-        {
-            match client.watermarks(&self.topic, partition, limit) {
-                Ok((_, end)) => ends.push(end),
-                Err(error) if young(error.code) && Instant::now() < until => thread::sleep(LEADERLESS),
-                Err(error) => {
-                    return Err(fault::request(&error, "to tell a partition's offsets", &self.topic, Next::Retry));
-                }
-            }
-        }
-        Ok(ends)
+        let until = Instant::now() + self.settings.request_timeout;
+        let end = |partition| {
+            let left = until.saturating_duration_since(Instant::now());
+            topics::watermarks(self.producer.client(), &self.topic, partition, left, young).map(|(_, end)| end)
+        };
+        (0..self.partitions).map(end).collect()
     }
 
     /// Partitions of the topic.

@@ -11,18 +11,15 @@ use std::time::{Duration, Instant};
 
 use moorline_pipeline::error::{Failure, Next, Problem, Result};
 
-use crate::fault;
 use crate::ffi::{Client, Event, Events, Fetched, Fetcher, Kind, NativeError, code};
 use crate::producer::log;
 use crate::settings::KafkaSettings;
+use crate::{fault, topics};
 
 pub use crate::ffi::Message;
 
 /// How long a read waits before it looks whether it should go on.
 const PAUSE: Duration = Duration::from_millis(200);
-
-/// How long is waited for a partition to have a leader before it is asked again.
-const LEADERLESS: Duration = Duration::from_millis(100);
 
 /// First offset of a partition, and its ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,16 +131,8 @@ impl TopicReader {
         Ok(Watermarks { first, stable: self.stable(topic, partition)?, end })
     }
 
-    /// A topic that was made a moment ago may have no leader yet, which is waited for within the limit.
     fn ends(&self, client: &Client, topic: &str, partition: i32) -> Result<(i64, i64)> {
-        let deadline = Instant::now() + self.limit;
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            match client.watermarks(topic, partition, left) {
-                Err(error) if fault::leaderless(error.code) && left > LEADERLESS => std::thread::sleep(LEADERLESS),
-                found => return found.map_err(|error| asked(&error, "to tell a partition's offsets", topic)),
-            }
-        }
+        topics::watermarks(client, topic, partition, self.limit, fault::leaderless)
     }
 
     fn stable(&self, topic: &str, partition: i32) -> Result<i64> {

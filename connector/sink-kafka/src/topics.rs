@@ -18,6 +18,10 @@ use crate::settings::ControlTopics;
 
 /// Topics that one request is about.
 pub(crate) const AT_ONCE: usize = 200;
+/// How long is waited before brokers are asked about a topic again.
+const ASKED_AGAIN: Duration = Duration::from_millis(50);
+/// The same for a partition that has no leader yet.
+const LEADERLESS: Duration = Duration::from_millis(100);
 
 /// How a topic is made. -1 leaves a number to the broker.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -133,15 +137,51 @@ pub(crate) fn ensure(client: &Client, wanted: &NewTopic, may_create: bool, limit
         Err(error) if error.code == code::TOPIC_ALREADY_EXISTS => {}
         Err(error) => return Err(not_created(client, wanted, &error, limit)),
     }
-    let until = Instant::now() + limit;
+    let what = ["to describe topics", "to show the topic that was made"];
+    until(client, name, limit, what, |found| found.filter(|found| found.partitions > 0))
+}
+
+/// Asks about a topic until the brokers tell what is waited for, within the limit: they do not say when it is so. `what`
+/// is what they were doing where they refuse, and where it takes too long.
+fn until<T>(
+    client: &Client,
+    name: &str,
+    limit: Duration,
+    what: [&str; 2],
+    wanted: impl Fn(Option<Described>) -> Option<T>,
+) -> Result<T> {
+    let end = Instant::now() + limit;
     loop {
-        match client.describe(name, limit).map_err(|error| asked(&error))? {
-            Some(found) if found.partitions > 0 => return Ok(found),
-            _ if Instant::now() >= until => {
-                let error = NativeError::of(code::TIMED_OUT);
-                return Err(fault::unreachable(&error, "to show the topic that was made", name, Next::Retry));
+        let found = client.describe(name, limit);
+        let found = found.map_err(|error| fault::request(&error, what[0], name, Next::Retry))?;
+        if let Some(found) = wanted(found) {
+            return Ok(found);
+        }
+        if Instant::now() >= end {
+            return Err(fault::unreachable(&NativeError::of(code::TIMED_OUT), what[1], name, Next::Retry));
+        }
+        thread::sleep(ASKED_AGAIN);
+    }
+}
+
+/// The oldest offset and the end of a partition, as the client's isolation has it. What `passes` is waited for within the
+/// limit: a topic that was made a moment ago may have no leader yet.
+pub(crate) fn watermarks(
+    client: &Client,
+    name: &str,
+    partition: i32,
+    limit: Duration,
+    passes: fn(i32) -> bool,
+) -> Result<(i64, i64)> {
+    let end = Instant::now() + limit;
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        match client.watermarks(name, partition, left) {
+            Err(error) if passes(error.code) && left > LEADERLESS => thread::sleep(LEADERLESS),
+            found => {
+                let asked = |error| fault::request(&error, "to tell a partition's offsets", name, Next::Retry);
+                return found.map_err(asked);
             }
-            _ => thread::sleep(Duration::from_millis(50)),
         }
     }
 }
@@ -164,19 +204,14 @@ pub(crate) fn make_all(client: &Client, wanted: &[NewTopic], limit: Duration) ->
 
 /// Removes a topic, and waits until its name is free; one that is not there is as good.
 pub(crate) fn remove(client: &Client, name: &str, limit: Duration) -> Result<()> {
-    let asked = |error: &NativeError| fault::request(error, "to remove a topic", name, Next::Retry);
+    const WHAT: &str = "to remove a topic";
     match client.delete(name, limit) {
-        Err(error) if error.code != code::UNKNOWN_TOPIC_OR_PART => return Err(asked(&error)),
+        Err(error) if error.code != code::UNKNOWN_TOPIC_OR_PART => {
+            return Err(fault::request(&error, WHAT, name, Next::Retry));
+        }
         _ => {}
     }
-    let until = Instant::now() + limit;
-    while client.describe(name, limit).map_err(|error| asked(&error))?.is_some() {
-        if Instant::now() >= until {
-            return Err(fault::unreachable(&NativeError::of(code::TIMED_OUT), "to remove a topic", name, Next::Retry));
-        }
-        thread::sleep(Duration::from_millis(50));
-    }
-    Ok(())
+    until(client, name, limit, [WHAT; 2], |found| found.is_none().then_some(()))
 }
 
 fn missing(wanted: &NewTopic) -> Failure {

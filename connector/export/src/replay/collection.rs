@@ -34,11 +34,8 @@ pub(super) fn prepare(plan: &Plan<'_>, schemas: &Schemas) -> Result<Prepared, Pr
     if schemas.values.is_empty() {
         return Ok(None);
     }
-    let texts = Texts {
-        reader: schemas.reader.as_deref(),
-        columns: plan.columns,
-        ..schemas.texts(plan.metadata_prefix)
-    };
+    let texts =
+        Texts { reader: schemas.reader.as_deref(), columns: plan.columns, ..schemas.texts(plan.metadata_prefix) };
     let table = Table::new(plan.mode, &texts)?;
     let partitions = Partitions::new(plan.partition_by, table.schema())?;
     Ok(Some((table, partitions)))

@@ -180,10 +180,10 @@ impl Check<'_> {
         let mut files_end = false;
         loop {
             let last = sorted.pull()?;
-            if let Some(last) = &last {
-                if !self.take_record(table, &Record::from(last), pairing)? {
-                    continue;
-                }
+            if let Some(last) = &last
+                && !self.take_record(table, &Record::from(last), pairing)?
+            {
+                continue;
             }
             if !files_end {
                 match self.next(own.as_mut())? {

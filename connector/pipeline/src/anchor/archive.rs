@@ -10,7 +10,7 @@
 //! (its base, the other lanes of its cut) is in it too, as `pruned: false` where it stayed in the topic; a file that was
 //! cut off or altered is refused, never read in part.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -161,10 +161,15 @@ impl Archive {
     /// Takes another archive of the same connector in: what stands in both stands once.
     pub fn join(&mut self, other: Self) {
         self.schemas.extend(other.schemas);
+        let mut places: HashMap<Vec<u8>, usize> =
+            self.records.iter().enumerate().map(|(place, held)| (held.key.clone(), place)).collect();
         for kept in other.records {
-            match self.records.iter_mut().find(|held| held.key == kept.key) {
-                Some(held) => held.pruned |= kept.pruned,
-                None => self.records.push(kept),
+            match places.get(&kept.key) {
+                Some(&place) => self.records[place].pruned |= kept.pruned,
+                None => {
+                    places.insert(kept.key.clone(), self.records.len());
+                    self.records.push(kept);
+                }
             }
         }
     }

@@ -18,6 +18,7 @@ use moorline_pipeline::anchor::archive::{Archive, Kept};
 use moorline_pipeline::anchor::outline::{Outline, Outlines, Ticks};
 use moorline_pipeline::anchor::thinning::{self, Also, Wish};
 use moorline_pipeline::anchor::{decode, decode_key};
+use moorline_pipeline::avro_text::unframed;
 use moorline_pipeline::error::{Failure, Problem, Result};
 use moorline_pipeline::model::ClusterTime;
 use moorline_sink_kafka::{TopicReader, TopicWriter};
@@ -209,7 +210,7 @@ fn texts(records: &[Kept], config: &Config) -> Result<BTreeMap<i32, String>, Fai
     let mut seen: HashSet<Vec<i32>> = HashSet::new();
     for kept in records {
         for bytes in [&kept.key, &kept.value] {
-            let id = bytes.get(1..5).and_then(|id| id.try_into().ok()).map(i32::from_be_bytes).unwrap_or_default();
+            let id = unframed(bytes).and_then(|(id, _)| i32::try_from(id).ok()).unwrap_or_default();
             if text(id)?.is_none() {
                 return Err(no_schema(id, "the registry does not know this id, which the anchor's record has").into());
             }

@@ -10,11 +10,10 @@ use moorline_export::state;
 use moorline_pipeline::anchor::CollectionCut;
 use moorline_pipeline::certificate::record::FORMAT;
 use moorline_pipeline::certificate::{Certificate, REPLAY, UNSUPPORTED};
+use moorline_pipeline::error::Problem;
 use tokio::runtime::Runtime;
 
 use super::Replay;
-use crate::commands::words;
-use crate::failure::Failed;
 use crate::{certificates, commands, messages, wiring};
 
 /// What was found of a collection.
@@ -34,23 +33,12 @@ pub(super) fn write(args: &Replay, runtime: &Runtime, config: &Config, at: &Cut,
         return;
     }
     let made: Vec<Certificate> = found.iter().map(|found| of(&config.name, at, found)).collect();
-    match certificates::write(runtime, config, &made) {
-        Ok(()) => messages::note(&format!(
-            "{} written to {}",
-            words::plural(made.len(), "certificate"),
-            config.certificate_topic_name
-        )),
-        Err(Failed::Problems(problems)) => {
-            for problem in problems {
-                messages::note(&format!(
-                    "no certificate was written: {}: {}   {}",
-                    problem.what, problem.why, problem.code
-                ));
-            }
-            messages::note("the replay is none the worse (--no-certificate asks for none)");
+    certificates::leave(runtime, config, &made, |problems| {
+        for Problem { code, what, why, .. } in problems {
+            messages::note(&format!("no certificate was written: {what}: {why}   {code}"));
         }
-        Err(_) => {}
-    }
+        messages::note("the replay is none the worse (--no-certificate asks for none)");
+    });
 }
 
 fn of(connector: &str, at: &Cut, found: &Found<'_>) -> Certificate {

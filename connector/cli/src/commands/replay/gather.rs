@@ -61,15 +61,11 @@ pub(super) fn all(
     }
     let mut schemas = Vec::with_capacity(selection.sources.len());
     for (source, texts) in selection.sources.iter().zip(texts) {
-        let mut texts = texts.into_iter();
-        let Some(key) = texts.next() else {
-            schemas.push(Schemas::default());
-            continue;
-        };
-        let values: BTreeMap<i32, String> = source.cut.value_schema_ids.iter().copied().zip(texts).collect();
-        let newest = now.newest(source, &values)?;
-        let reader = asked(args, &source.cut.topic, &registry, runtime)?;
-        schemas.push(Schemas { key, values, newest, reader });
+        let mut made = now.made_of(source, texts)?;
+        if !made.values.is_empty() {
+            made.reader = asked(args, &source.cut.topic, &registry, runtime)?;
+        }
+        schemas.push(made);
     }
     Ok((selection, schemas))
 }
@@ -124,7 +120,13 @@ impl<'a> Now<'a> {
     /// The schemas of one source, where its topic and the registry are what the anchors name.
     pub(in crate::commands) fn schemas(&mut self, source: &Source) -> Result<Schemas> {
         self.check(std::slice::from_ref(source))?;
-        let mut texts = self.of_source(source)?.into_iter();
+        let texts = self.of_source(source)?;
+        self.made_of(source, texts)
+    }
+
+    /// The schemas of a source by their texts, the key's first.
+    fn made_of(&self, source: &Source, texts: Vec<String>) -> Result<Schemas> {
+        let mut texts = texts.into_iter();
         let Some(key) = texts.next() else { return Ok(Schemas::default()) };
         let values: BTreeMap<i32, String> = source.cut.value_schema_ids.iter().copied().zip(texts).collect();
         let newest = self.newest(source, &values)?;

@@ -11,8 +11,6 @@ use moorline_pipeline::certificate::{ACCEPT, Certificate, Certificates, REJECT, 
 use tokio::runtime::Runtime;
 
 use super::report::{Range, Report};
-use crate::commands::words;
-use crate::failure::Failed;
 use crate::{certificates, messages, wiring};
 
 /// The method of those that were read at the source.
@@ -27,18 +25,10 @@ pub(super) fn write(runtime: &Runtime, config: &Config, report: &Report) {
     if made.is_empty() {
         return;
     }
-    match certificates::write(runtime, config, &made) {
-        Ok(()) => messages::note(&format!(
-            "{} written to {}",
-            words::plural(made.len(), "certificate"),
-            config.certificate_topic_name
-        )),
-        Err(Failed::Problems(problems)) => {
-            problems.iter().for_each(messages::warning);
-            messages::note("the verdict stands, and no certificate was written (--no-certificate asks for none)");
-        }
-        Err(_) => {}
-    }
+    certificates::leave(runtime, config, &made, |problems| {
+        problems.iter().for_each(messages::warning);
+        messages::note("the verdict stands, and no certificate was written (--no-certificate asks for none)");
+    });
 }
 
 /// Whether it says something of the export at the anchor: a copy in a folder that is not whole says nothing of it, and

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use moorline_config::Config;
 use moorline_export::manifest::{Collection, Manifest};
-use moorline_export::replay::Schemas;
+use moorline_export::replay::{Schemas, name_of};
 use moorline_export::select::{self, Request, Selection, Source};
 use moorline_export::state;
 use moorline_export::verify::files::{self, Found, Limits, Topic};
@@ -65,15 +65,11 @@ pub(super) fn run(args: &Verify, folder: &Path, config: Option<&Config>, runtime
         ranges.push(verdict(&export, collection, kafka.as_ref(), &limits)?);
     }
     for stranger in export.strangers() {
-        let is_of = |range: &&mut Range| {
-            stranger
-                .place
-                .split_once('/')
-                .is_some_and(|(folder, _)| folder == moorline_export::replay::name_of(&range.namespace))
-        };
-        let at = ranges.iter_mut().find(is_of).map(|range| range.namespace.clone());
-        let of = |range: &&mut Range| at.as_ref().is_none_or(|name| *name == range.namespace);
-        if let Some(range) = ranges.iter_mut().find(of) {
+        let folder = stranger.place.split_once('/').map(|(folder, _)| folder);
+        let is_of = |range: &Range| folder == Some(&name_of(&range.namespace));
+        // What lies in no collection's folder is told of the first one.
+        let at = ranges.iter().position(is_of).unwrap_or(0);
+        if let Some(range) = ranges.get_mut(at) {
             range.verdict = Verdict::Reject;
             range.reasons.push(stranger);
         }
@@ -113,9 +109,9 @@ impl<'a> Kafka<'a> {
             Ok(selection) => selection,
             // What is there under this id is not what the id says, or not what the manifest took from it.
             Err(problem) if ["MOOR-6011", "MOOR-6123", "MOOR-6129"].contains(&problem.code) => {
-                return Ok(Records::Altered(again(problem)));
+                return Ok(Records::Altered(problem.clone()));
             }
-            Err(problem) => return Ok(Records::Gone(again(problem))),
+            Err(problem) => return Ok(Records::Gone(problem.clone())),
         };
         let source = match anchor::source(manifest, collection, selection) {
             Ok(source) => source,
@@ -193,10 +189,4 @@ fn verdict(
         }
     }
     Ok(range)
-}
-
-/// The same problem, told of each collection.
-fn again(problem: &Problem) -> Problem {
-    let Problem { code, what, place, why, fix } = problem;
-    Problem { code, what: what.clone(), place: place.clone(), why: why.clone(), fix: fix.clone() }
 }

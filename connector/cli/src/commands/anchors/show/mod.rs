@@ -68,9 +68,7 @@ pub(super) fn run(
         Shown::Topic(reader) if replayable == Replayable::Yes => ends(reader, &merged, &topics)?,
         _ => Vec::new(),
     };
-    let certificates_read = certificates;
-    let certificates = &certificates.certificates;
-    let view = View { read, cut, merged, topics, replayable, ends, certificates, proof };
+    let view = View { read, cut, merged, topics, replayable, ends, certificates: &certificates.certificates, proof };
     let mut answer = Answer::default();
     let mut checked = None;
     if let (true, Shown::Topic(reader)) = (args.check, place) {
@@ -81,7 +79,7 @@ pub(super) fn run(
     } else {
         answer.notes.extend(read.warnings());
     }
-    answer.notes.extend(certificates_read.warnings());
+    answer.notes.extend(certificates.warnings());
     let (checked, found) = (checked.as_ref(), answer.findings.len());
     answer.data =
         if json { machine::of(&view, checked, &answer.findings) } else { human::of(&view, args.all, checked, found) };
