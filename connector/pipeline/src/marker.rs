@@ -10,7 +10,7 @@ use apache_avro::Schema;
 use serde::{Deserialize, Serialize};
 
 use crate::anchor::WireError;
-use crate::anchor::wire::{format_of, framed, unframed};
+use crate::anchor::wire::{framed, unframed, unframed_of};
 use crate::model::ClusterTime;
 
 /// The Avro schema of the marker.
@@ -92,8 +92,7 @@ pub fn encode_key(key: &ReplayMarkerKey, schema_id: u32) -> Vec<u8> {
 
 /// The marker of a value.
 pub fn decode(bytes: &[u8]) -> Result<ReplayMarker, WireError> {
-    let format = format_of(bytes)?;
-    if format == FORMAT { unframed(&VALUE, bytes) } else { Err(WireError::Format(format)) }
+    unframed_of(&VALUE, bytes, FORMAT)
 }
 
 /// The key of a marker.

@@ -45,8 +45,7 @@ pub fn encode_key(key: &AnchorKey, schema_id: u32) -> Vec<u8> {
 
 /// The anchor of a value.
 pub fn decode(bytes: &[u8]) -> Result<Anchor, WireError> {
-    let format = format_of(bytes)?;
-    if format == FORMAT { unframed(&VALUE, bytes) } else { Err(WireError::Format(format)) }
+    unframed_of(&VALUE, bytes, FORMAT)
 }
 
 /// The key of a record.
@@ -55,7 +54,7 @@ pub fn decode_key(bytes: &[u8]) -> Result<AnchorKey, WireError> {
 }
 
 /// The format of a record. It is the first field, so it can be told even where the rest has another shape.
-pub(crate) fn format_of(bytes: &[u8]) -> Result<i32, WireError> {
+fn format_of(bytes: &[u8]) -> Result<i32, WireError> {
     bytes.get(FRAME..).and_then(small_integer).ok_or(WireError::Frame)
 }
 
@@ -87,6 +86,12 @@ pub(crate) fn unframed<T: DeserializeOwned>(schema: &Schema, bytes: &[u8]) -> Re
     let mut body = &bytes[FRAME..];
     let value = reader.read_deser(&mut body).map_err(|error| WireError::Body(error.to_string()))?;
     if body.is_empty() { Ok(value) } else { Err(WireError::Body(format!("{} bytes too many", body.len()))) }
+}
+
+/// The same of a record whose first field is its format, where it is the one that is known.
+pub(crate) fn unframed_of<T: DeserializeOwned>(schema: &Schema, bytes: &[u8], known: i32) -> Result<T, WireError> {
+    let format = format_of(bytes)?;
+    if format == known { unframed(schema, bytes) } else { Err(WireError::Format(format)) }
 }
 
 /// Bytes: as they are in Avro, in base64 where people read.

@@ -8,7 +8,7 @@ use apache_avro::Schema;
 use serde::{Deserialize, Serialize};
 
 use crate::anchor::WireError;
-use crate::anchor::wire::{format_of, framed, unframed};
+use crate::anchor::wire::{framed, unframed, unframed_of};
 use crate::model::ClusterTime;
 
 /// The format that this version writes, and the only one that it reads.
@@ -97,8 +97,7 @@ pub fn encode_key(key: &CertificateKey, schema_id: u32) -> Vec<u8> {
 
 /// The certificate of a value.
 pub fn decode(bytes: &[u8]) -> Result<Certificate, WireError> {
-    let format = format_of(bytes)?;
-    if format == FORMAT { unframed(&VALUE, bytes) } else { Err(WireError::Format(format)) }
+    unframed_of(&VALUE, bytes, FORMAT)
 }
 
 /// The key of a record.
